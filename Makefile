@@ -1,0 +1,46 @@
+# A thin front: what to type. The work is in CMakePresets.json, scripts/ and lab/.
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint format fuzz build install clean
+
+PYTHON ?= /usr/bin/python3
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+export JOBS
+
+help:              ## This list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo:              ## Build, then three hosts talk through a starocean switch (root; about a minute)
+	@scripts/bootstrap build demo
+	@scripts/build-release
+	@$(PYTHON) lab/demo.py
+
+test:              ## Everything: format, unit tests, sanitizers, other CPUs, install, labs (root)
+	@scripts/bootstrap build demo test lint
+	@$(PYTHON) scripts/run-tests
+
+bench:             ## Micro-benchmarks, beside DPDK's where there is a counterpart
+	@scripts/bootstrap build bench
+	@scripts/run-benchmarks
+
+lint:              ## clang-format and clang-tidy (ALL=1: every file, else those that differ from main)
+	@scripts/bootstrap build lint
+	@scripts/lint
+
+format:            ## Rewrite the sources with clang-format
+	@scripts/bootstrap lint
+	@git ls-files '*.cc' '*.h' '*.c' | xargs -r clang-format-14 -i
+
+fuzz:              ## Every fuzzer for FUZZ_SECONDS (600)
+	@scripts/bootstrap build test
+	@$(PYTHON) scripts/run-fuzzers
+
+build:             ## The release build alone
+	@scripts/bootstrap build
+	@scripts/build-release
+
+install: build     ## Install program, library and headers under PREFIX (/usr/local)
+	@cmake --install build/release --prefix "$(DESTDIR)$(PREFIX)"
+
+clean:             ## Remove everything that was built
+	@rm -rf build
