@@ -1,0 +1,115 @@
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "starocean/base/regions.h"
+#include "starocean/base/rlimits.h"
+
+namespace starocean {
+namespace {
+
+const Region* find(const std::vector<Region>& regions, const void* start) {
+  const auto found = std::ranges::find(regions, reinterpret_cast<uintptr_t>(start), &Region::start);
+  return found == regions.end() ? nullptr : &*found;
+}
+
+TEST(Regions, ScopeRegistersAndMoves) {
+  std::array<char, 64> memory{};
+  {
+    ScopedRegion outer;
+    {
+      ScopedRegion inner(memory.data(), memory.size(), "test memory", "other");
+      outer = std::move(inner);
+    }
+    const auto regions = registered_regions();
+    const Region* const region = find(regions, memory.data());
+    ASSERT_NE(region, nullptr);
+    EXPECT_EQ(region->len_bytes, 64u);
+    EXPECT_EQ(region->name, "test memory");
+  }
+  EXPECT_EQ(find(registered_regions(), memory.data()), nullptr);
+}
+
+TEST(Regions, OrderedByAddressAndReplaced) {
+  std::array<char, 3> memory{};
+  const ScopedRegion high(&memory[2], 1, "high", "other");
+  const ScopedRegion low(&memory[0], 1, "low", "other");
+  register_region(&memory[2], 1, "higher", "heap");
+  const auto regions = registered_regions();
+  EXPECT_TRUE(std::ranges::is_sorted(regions, {}, &Region::start));
+  EXPECT_EQ(find(regions, &memory[2])->name, "higher");
+}
+
+TEST(Regions, ThreadStackHoldsTheThreadsLocals) {
+  std::thread([] {
+    const int local = 0;
+    const ScopedRegion stack = ScopedRegion::this_thread_stack("stack of the test");
+    const auto regions = registered_regions();
+    const auto address = reinterpret_cast<uintptr_t>(&local);
+    const auto holds = [&](const Region& region) {
+      return region.name == "stack of the test" && region.kind == "stack" &&
+             region.start <= address && address < region.start + region.len_bytes;
+    };
+    EXPECT_TRUE(std::ranges::any_of(regions, holds));
+  }).join();
+}
+
+TEST(Regions, ManyThreads) {
+  const size_t before = registered_regions().size();
+  std::vector<std::thread> threads;
+  std::array<std::array<char, 100>, 4> memory{};
+  for (auto& part : memory) {
+    threads.emplace_back([&part] {
+      for (int round = 0; round < 50; ++round) {
+        for (char& byte : part) register_region(&byte, 1, "x", "other");
+        for (char& byte : part) unregister_region(&byte);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(registered_regions().size(), before);
+}
+
+// Runs `body` in a child process; true if it returned true.
+template <class Body>
+bool in_child(Body body) {
+  const pid_t child = fork();
+  if (child == 0) _exit(body() ? 0 : 1);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST(Rlimits, WithoutPrivilegeTheSoftLimitRisesToTheHardOneAndSaysSo) {
+  EXPECT_TRUE(in_child([] {
+    const rlimit low{1 << 16, 1 << 20};
+    if (setrlimit(RLIMIT_MEMLOCK, &low) != 0) return false;
+    if (getuid() == 0 && setuid(65534) != 0) return false;
+    const auto notes = lift_resource_limits();
+    const auto about_memlock = [](const std::string& note) {
+      return note.starts_with("RLIMIT_MEMLOCK stays at 1048576 bytes: ") &&
+             note.find("CAP_SYS_RESOURCE") != std::string::npos;
+    };
+    return memlock_limit_bytes() == 1 << 20 && std::ranges::any_of(notes, about_memlock);
+  }));
+}
+
+TEST(Rlimits, WhatIsLiftedGivesNoNote) {
+  EXPECT_TRUE(in_child([] {
+    const auto notes = lift_resource_limits();
+    const bool noted = std::ranges::any_of(
+        notes, [](const std::string& note) { return note.starts_with("RLIMIT_MEMLOCK"); });
+    return noted != (memlock_limit_bytes() == std::numeric_limits<uint64_t>::max());
+  }));
+}
+
+}  // namespace
+}  // namespace starocean
