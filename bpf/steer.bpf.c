@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Decides, before Linux allocates anything for a frame, whether it goes to user space (the AF_XDP socket
+ * of its receive queue) or on to Linux. One instance per interface. The order of decision:
+ *
+ *   1. exact claims: EtherType; protocol, destination address, destination port; ARP and ND target
+ *   2. ICMP errors that quote a packet sent from a claimed address and port
+ *   3. fragments to an address with claims: user space reassembles them, or gives them back
+ *   4. everything else: Linux
+ *
+ * A claimed frame whose queue has no socket goes to Linux too, so that an interface keeps working while
+ * user space starts, stops, or is dead. With claim_all set, step 1 claims every frame.
+ */
+#include "parse.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, 64); /* set to the number of queues at load */
+} xsks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct steer_key);
+	__type(value, __u8);
+	__uint(max_entries, STEER_MAX_CLAIMS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+} claims SEC(".maps");
+
+/* Shapes: STEER_PROTOCOL, with or without STEER_ADDRESS. An entry for each claim that names a port. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct steer_key);
+	__type(value, __u8);
+	__uint(max_entries, STEER_MAX_CLAIMS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+} fragments SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct steer_counters);
+	__uint(max_entries, 1);
+} counters SEC(".maps");
+
+const volatile __u32 claim_all = 0;          /* the whole interface */
+const volatile __u32 look_through_vlan = 0;  /* claims also match inside one or two VLAN tags */
+__u32 steer_shapes = 0;                      /* bit (1 << shape): claims of that shape exist */
+
+static __always_inline int find(void *map, const struct tuple *tuple, __u8 shape)
+{
+	struct steer_key key = {.ether_type = tuple->ether_type, .shape = shape};
+
+	if (shape & STEER_PROTOCOL)
+		key.protocol = tuple->protocol;
+	if (shape & STEER_PORT)
+		key.port = tuple->port;
+	if (shape & STEER_ADDRESS)
+		__builtin_memcpy(key.address, tuple->address, sizeof(key.address));
+	if (shape & STEER_TARGET)
+		__builtin_memcpy(key.address, tuple->target, sizeof(key.address));
+	return bpf_map_lookup_elem(map, &key) != 0;
+}
+
+static __always_inline int find_claim(const struct tuple *tuple, __u32 shapes, __u8 shape)
+{
+	return (shapes & (1 << shape)) && find(&claims, tuple, shape);
+}
+
+/* A claim that names a port is a claim on every fragment of its protocol to its address. */
+static __always_inline int fragment_is_claimed(const struct tuple *tuple, __u32 shapes)
+{
+	const __u32 exact = STEER_PROTOCOL | STEER_ADDRESS;
+
+	if (!tuple->fragment)
+		return 0;
+	return ((shapes & (1 << (exact | STEER_PORT))) && find(&fragments, tuple, exact)) ||
+	       ((shapes & (1 << (STEER_PROTOCOL | STEER_PORT))) && find(&fragments, tuple, STEER_PROTOCOL));
+}
+
+/* Not inline: see read_ipv4(). */
+__attribute__((noinline)) int tuple_is_claimed(const struct tuple *tuple, __u32 shapes)
+{
+	if (!tuple)
+		return 0;
+	if (tuple->has_port && (find_claim(tuple, shapes, STEER_PROTOCOL | STEER_ADDRESS | STEER_PORT) ||
+				find_claim(tuple, shapes, STEER_PROTOCOL | STEER_PORT)))
+		return 1;
+	return find_claim(tuple, shapes, STEER_PROTOCOL | STEER_ADDRESS) ||
+	       find_claim(tuple, shapes, STEER_ADDRESS) || find_claim(tuple, shapes, STEER_PROTOCOL) ||
+	       fragment_is_claimed(tuple, shapes);
+}
+
+static __always_inline int read_ip(struct xdp_md *ctx, __u32 offset, __u32 end, struct tuple *tuple)
+{
+	return tuple->ether_type == bpf_htons(ETH_P_IP) ? read_ipv4(ctx, offset, end, tuple)
+							: read_ipv6(ctx, offset, end, tuple);
+}
+
+/* `offset` is that of the upper-layer header of `outer`. */
+static __always_inline int quotes_claimed(struct xdp_md *ctx, __u32 offset, const struct tuple *outer,
+					  __u32 shapes)
+{
+	struct tuple quoted = {.ether_type = outer->ether_type};
+
+	offset = enter_icmp_error(cursor_at(ctx, offset), outer);
+	return offset && read_ip(ctx, offset, SOURCE, &quoted) && tuple_is_claimed(&quoted, shapes);
+}
+
+static __always_inline int ip_is_claimed(struct xdp_md *ctx, __u32 offset, struct tuple *tuple, __u32 shapes)
+{
+	offset = read_ip(ctx, offset, DESTINATION, tuple);
+	if (!offset)
+		return 0;
+	read_solicitation(cursor_at(ctx, offset), tuple);
+	if (tuple->has_target && find_claim(tuple, shapes, STEER_TARGET))
+		return 1;
+	return tuple_is_claimed(tuple, shapes) || quotes_claimed(ctx, offset, tuple, shapes);
+}
+
+static __always_inline int is_vlan(__u16 ether_type)
+{
+	return ether_type == bpf_htons(ETH_P_8021Q) || ether_type == bpf_htons(ETH_P_8021AD);
+}
+
+static __always_inline int frame_is_claimed(struct xdp_md *ctx, __u32 shapes)
+{
+	struct cursor cursor = cursor_at(ctx, 0);
+	struct ethhdr *ethernet = take(&cursor, sizeof(*ethernet));
+	struct tuple tuple = {};
+
+	if (!ethernet)
+		return 0;
+	tuple.ether_type = ethernet->h_proto;
+	for (int i = 0; look_through_vlan && i < MAX_VLAN_TAGS && is_vlan(tuple.ether_type); i++) {
+		struct vlan_header *tag = take(&cursor, sizeof(*tag));
+
+		if (!tag)
+			return 0;
+		tuple.ether_type = tag->ether_type;
+	}
+	if (find_claim(&tuple, shapes, 0))
+		return 1;
+	switch (tuple.ether_type) {
+	case bpf_htons(ETH_P_ARP):
+		read_arp(&cursor, &tuple);
+		return tuple.has_target && find_claim(&tuple, shapes, STEER_TARGET);
+	case bpf_htons(ETH_P_IP):
+	case bpf_htons(ETH_P_IPV6):
+		return ip_is_claimed(ctx, cursor.offset, &tuple, shapes);
+	default:
+		return 0;
+	}
+}
+
+static __always_inline int steer(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	struct steer_counters *counted = bpf_map_lookup_elem(&counters, &zero);
+	__u32 shapes = steer_shapes;
+	int verdict;
+
+	if (!counted)
+		return XDP_PASS;
+	if (!claim_all && (!shapes || !frame_is_claimed(ctx, shapes))) {
+		counted->passed++;
+		return XDP_PASS;
+	}
+	verdict = bpf_redirect_map(&xsks, ctx->rx_queue_index, XDP_PASS);
+	if (verdict == XDP_REDIRECT)
+		counted->redirected++;
+	else
+		counted->no_socket++;
+	return verdict;
+}
+
+SEC("xdp")
+int steer_xdp(struct xdp_md *ctx)
+{
+	return steer(ctx);
+}
+
+/* The same for frames of several buffers (jumbo): headers are read from the first. */
+SEC("xdp.frags")
+int steer_xdp_frags(struct xdp_md *ctx)
+{
+	return steer(ctx);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What the steering program (steer.bpf.c) and its loader (starocean/xsk/xdp_program.cc) share: the
+ * layout of the maps and of the settings. Included by C for BPF and by C++.
+ */
+#ifndef STAROCEAN_BPF_STEER_H
+#define STAROCEAN_BPF_STEER_H
+
+#include <linux/types.h>
+
+/*
+ * Which fields of a steer_key take part. The EtherType always does. Fields that do not take part are
+ * zero in the key, so that one hash map holds claims of every shape, and a frame is looked up once per
+ * shape in use (steer_shapes has bit (1 << shape) set), at most seven times.
+ */
+enum steer_shape {
+	STEER_PROTOCOL = 1, /* IP protocol: the upper-layer header, after IPv6 extension headers */
+	STEER_ADDRESS = 2,  /* IP destination address */
+	STEER_PORT = 4,     /* destination port; only together with STEER_PROTOCOL */
+	STEER_TARGET = 8,   /* address asked for: ARP's target, a neighbour solicitation's target */
+	STEER_SHAPES = 16,
+};
+
+/* Everything in network byte order. An IPv4 address occupies address[0]; the rest is zero. */
+struct steer_key {
+	__u16 ether_type;
+	__u16 port;
+	__u8 protocol;
+	__u8 shape;
+	__u16 zero;
+	__u32 address[4];
+};
+
+/* Per CPU; the reader sums. Every frame that the program sees is counted in exactly one of them. */
+struct steer_counters {
+	__u64 redirected; /* claimed, and its queue has a socket: to user space */
+	__u64 passed;     /* not claimed: to Linux */
+	__u64 no_socket;  /* claimed, but its queue has no socket: to Linux */
+};
+
+#define STEER_MAX_CLAIMS 16384
+
+#endif
