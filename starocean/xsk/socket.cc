@@ -1,0 +1,133 @@
+// The packet path of XskSocket; set-up and tear-down are in socket_setup.cc.
+
+#include "starocean/xsk/socket.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace starocean::xsk {
+namespace {
+
+// Calls in a row that may make no progress before flush() leaves the rest to the next turn.
+constexpr int kFruitlessKicks = 4;
+
+uint32_t difference(const SocketCounters& counters, SocketCounter more, SocketCounter less) {
+  // Read in this order, concurrent progress can only make the difference smaller than it was.
+  const uint64_t less_value = counters.get(less);
+  const uint64_t more_value = counters.get(more);
+  return static_cast<uint32_t>(more_value - less_value);
+}
+
+}  // namespace
+
+uint32_t XskSocket::reap(FramePool& pool) {
+  const uint32_t ready = completion_.available(completion_.size());
+  if (ready == 0) return 0;
+  for (uint32_t i = 0; i < ready; ++i) {
+    const FrameIndex frame = umem_.frame_of(completion_.peek(i));
+    umem_.transfer(frame, tag_, kUserOwned);
+    pool.put(Frame::adopt(frame));
+  }
+  completion_.release(ready);
+  counters_.add(SocketCounter::completed, ready);
+  return ready;
+}
+
+uint32_t XskSocket::refill(FramePool& pool) {
+  // In batches: asking for a few descriptors at a time would read the kernel's index each time.
+  uint32_t room = fill_.room(kSlabFrames);
+  if (room < kSlabFrames) return 0;
+  uint32_t pushed = 0;
+  while (pushed < room) {
+    Frame frame = pool.take();
+    if (!frame) break;
+    umem_.transfer(frame.index(), kUserOwned, tag_);
+    fill_.push(umem_.address(frame.release(), 0));
+    ++pushed;
+  }
+  fill_.publish();
+  counters_.add(SocketCounter::filled, pushed);
+  return room - pushed;
+}
+
+uint32_t XskSocket::receive(std::span<RxBuffer> buffers) {
+  const auto wanted = static_cast<uint32_t>(buffers.size());
+  uint32_t ready = std::min(rx_.available(wanted), wanted);
+  if (options_.multi_buffer) {
+    while (ready > 0 && (rx_.peek(ready - 1).options & XDP_PKT_CONTD) != 0) --ready;
+  }
+  if (ready == 0) return 0;
+  for (uint32_t i = 0; i < ready; ++i) {
+    const xdp_desc& desc = rx_.peek(i);
+    const FrameIndex frame = umem_.frame_of(desc.addr);
+    umem_.transfer(frame, tag_, kUserOwned);
+    buffers[i].buffer.frame = Frame::adopt(frame);
+    buffers[i].buffer.offset_bytes = umem_.offset_of(desc.addr);
+    buffers[i].buffer.len_bytes = static_cast<uint16_t>(desc.len);
+    buffers[i].more = (desc.options & XDP_PKT_CONTD) != 0;
+  }
+  rx_.release(ready);
+  counters_.add(SocketCounter::received, ready);
+  return ready;
+}
+
+void XskSocket::transmit(Buffer buffer, bool more) {
+  const FrameIndex frame = buffer.frame.release();
+  umem_.transfer(frame, kUserOwned, tag_);
+  tx_.push({.addr = umem_.address(frame, buffer.offset_bytes),
+            .len = buffer.len_bytes,
+            .options = more ? XDP_PKT_CONTD : 0u});
+}
+
+bool XskSocket::flush(FramePool& pool) {
+  if (const uint32_t fresh = tx_.unpublished(); fresh != 0) {
+    counters_.add(SocketCounter::transmitted, fresh);
+    tx_.publish();
+  }
+  uint32_t pending = tx_.pending();
+  int fruitless = 0;
+  // Without the need-wakeup feature every publication wants a kick; with it, the kernel says when.
+  while (pending != 0 && (!options_.need_wakeup || tx_.needs_wakeup())) {
+    if (!kick_transmit()) return false;
+    const uint32_t before = pending;
+    pending = tx_.pending();
+    // A full completion ring or an exhausted send buffer stops the kernel; taking frames back mends it.
+    reap(pool);
+    if (pending < before) {
+      fruitless = 0;
+    } else if (++fruitless == kFruitlessKicks) {
+      return false;
+    }
+    if (zero_copy_) break;
+  }
+  return pending == 0 || zero_copy_;
+}
+
+// False: no use trying again now.
+bool XskSocket::kick_transmit() {
+  counters_.add(SocketCounter::tx_kicks);
+  if (sendto(fd_, nullptr, 0, MSG_DONTWAIT, nullptr, 0) >= 0) return true;
+  // net/xdp/xsk.c: EAGAIN when the budget of one call is used up or the send buffer is full, ENOBUFS
+  // and EBUSY when the device's queue is full.
+  if (errno == EAGAIN || errno == ENOBUFS || errno == EBUSY || errno == EINTR) return true;
+  counters_.add(SocketCounter::tx_kick_errors);
+  return false;
+}
+
+void XskSocket::kick_receive() {
+  if (!options_.busy_poll && !fill_.needs_wakeup()) return;
+  counters_.add(SocketCounter::rx_kicks);
+  recvfrom(fd_, nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
+}
+
+uint32_t XskSocket::frames_in_receive() const {
+  return difference(counters_, SocketCounter::filled, SocketCounter::received);
+}
+
+uint32_t XskSocket::frames_in_transmit() const {
+  return difference(counters_, SocketCounter::transmitted, SocketCounter::completed);
+}
+
+}  // namespace starocean::xsk

@@ -1,0 +1,141 @@
+// An AF_XDP socket: bound to one queue of one device, with its four rings.
+//
+// Set-up and tear-down belong to the control thread; everything in "Packet path" to the one thread that
+// owns the queue, and statistics() and the counters to any thread. The packet path neither allocates,
+// locks nor fails: what it cannot do it says by its return value. It keeps the books of its frames, so
+// that close() can take back also those that the kernel held.
+//
+//   auto socket = XskSocket::open(umem, {.device = "eth0", .queue = 0});     fill ring still empty
+//   socket->refill(pool);                                                    now it can receive
+//   loop: socket->reap(pool); socket->refill(pool);
+//         n = socket->receive(buffers); …; socket->transmit(std::move(buffer)); socket->flush();
+//
+// Binding (Documentation/networking/af_xdp.rst, "XDP_SHARED_UMEM", "XDP_USE_SG"): the first socket of a
+// mode registers the UMEM, later ones on other queues or devices share that registration with rings of
+// their own. What the kernel granted is read back (XDP_OPTIONS) and told by zero_copy(); nothing is
+// assumed. EBUSY just after another socket left the queue is retried, since its tear-down is asynchronous.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "starocean/base/result.h"
+#include "starocean/xsk/frame_pool.h"
+#include "starocean/xsk/kernel_ring.h"
+#include "starocean/xsk/socket_stats.h"
+#include "starocean/xsk/umem.h"
+
+namespace starocean::xsk {
+
+enum class ZeroCopy { kAuto, kRequire, kOff };
+
+struct XskOptions {
+  std::string device;
+  uint32_t queue = 0;
+  uint32_t rx_size = 2048;  // descriptors; powers of two
+  uint32_t tx_size = 2048;
+  uint32_t fill_size = 2048;        // at least rx_size, or the receive ring can never be full
+  uint32_t completion_size = 2048;  // at least tx_size, or transmission stalls on it
+  ZeroCopy zero_copy = ZeroCopy::kAuto;
+  bool need_wakeup = true;    // XDP_USE_NEED_WAKEUP
+  bool multi_buffer = false;  // XDP_USE_SG, Linux 6.6; the XDP program must be xdp.frags
+  bool busy_poll = false;     // SO_PREFER_BUSY_POLL: the kernel polls when we ask, not by interrupt
+  uint32_t busy_poll_us = 20;              // SO_BUSY_POLL
+  uint32_t busy_poll_budget = 64;          // SO_BUSY_POLL_BUDGET, packets a call
+  uint32_t tx_budget = 1024;               // XDP_MAX_TX_SKB_BUDGET, packets a call in copy mode
+  uint32_t send_buffer_bytes = 16u << 20;  // SO_SNDBUF, which limits copy-mode transmission
+};
+
+// One received buffer. `more`: the packet goes on in the next one.
+struct RxBuffer {
+  Buffer buffer;
+  bool more = false;
+};
+
+class XskSocket {
+ public:
+  static Result<std::unique_ptr<XskSocket>> open(Umem& umem, const XskOptions& options);
+  // Closes without taking frames back, unless close() came first.
+  ~XskSocket();
+  XskSocket(const XskSocket&) = delete;
+  XskSocket& operator=(const XskSocket&) = delete;
+
+  // --- Packet path ---------------------------------------------------------------------------------
+  // Transmitted frames back into the pool; returns how many.
+  uint32_t reap(FramePool& pool);
+  // Tops up the fill ring from the pool; returns the descriptors that stay empty for want of frames.
+  uint32_t refill(FramePool& pool);
+  // Takes whole packets only, up to buffers.size() buffers; returns the number of buffers. A packet
+  // whose last fragment the kernel has not shown yet stays in the ring. A packet of more fragments than
+  // buffers.size() would stay forever: give at least 32.
+  uint32_t receive(std::span<RxBuffer> buffers);
+  // Packets are waiting; may be asked by the owner only.
+  bool can_receive() { return rx_.available(1) != 0; }
+  // Room for at least `wanted` buffers in the transmit ring.
+  bool can_transmit(uint32_t wanted) { return tx_.room(wanted) >= wanted; }
+  // Precondition: can_transmit(1), and for a packet of n buffers can_transmit(n) before the first.
+  void transmit(Buffer buffer, bool more = false);
+  // Shows the kernel what transmit() was given and starts it, with bounded retries; frames that came
+  // back in between go into the pool. Returns false when the kernel still has not taken everything: call
+  // again next turn. Never spins on a dead device.
+  bool flush(FramePool& pool);
+  // Published and not yet taken by the kernel: flush() has more to do.
+  bool transmit_pending() { return tx_.pending() != 0; }
+  // Makes the kernel receive, when it has asked for that or busy polling is on.
+  void kick_receive();
+
+  // --- Any thread ----------------------------------------------------------------------------------
+  const SocketCounters& counters() const { return counters_; }
+  // XDP_STATISTICS, 64-bit, since the socket was opened.
+  KernelStatistics kernel_statistics() const;
+  // Frames that the kernel has for receive and for transmit.
+  uint32_t frames_in_receive() const;
+  uint32_t frames_in_transmit() const;
+  int fd() const { return fd_; }
+  bool zero_copy() const { return zero_copy_; }
+  bool shares_umem() const { return shares_umem_; }
+  const XskOptions& options() const { return options_; }
+
+  // Control thread, once no packet-path call can come any more and the XDP program no longer points
+  // here: closes, and puts every frame that the socket still had into the pool.
+  void close(FramePool& pool);
+
+ private:
+  struct Mapping {
+    void* address = nullptr;
+    size_t length = 0;
+  };
+
+  XskSocket(Umem& umem, const XskOptions& options) : umem_(umem), options_(options) {}
+  Status create();
+  Status set_sizes();
+  Status map_rings();
+  template <class Desc, class Offsets>
+  Result<RingMemory<Desc>> map_ring(const Offsets& offsets, uint32_t size, uint64_t page_offset,
+                                    const char* name);
+  Status bind_any_mode();
+  Status bind_mode(bool zero_copy);
+  void set_tuning();
+  void release_resources();
+  bool kick_transmit();
+  std::string place() const;
+
+  Umem& umem_;
+  XskOptions options_;
+  int fd_ = -1;
+  OwnerTag tag_ = kUserOwned;
+  uint32_t ifindex_ = 0;
+  bool zero_copy_ = false;
+  bool shares_umem_ = false;
+  ProducerRing<uint64_t> fill_;
+  ConsumerRing<xdp_desc> rx_;
+  ProducerRing<xdp_desc> tx_;
+  ConsumerRing<uint64_t> completion_;
+  SocketCounters counters_;
+  std::vector<Mapping> mappings_;
+};
+
+}  // namespace starocean::xsk

@@ -1,0 +1,35 @@
+// Internal to XdpProgram: hanging a loaded program on a device, and saying why not.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "starocean/base/result.h"
+#include "starocean/xsk/xdp_program.h"
+
+namespace starocean::xsk::steering {
+
+struct Link {
+  int fd = -1;  // a bpf_link; closing it detaches
+  AttachMode mode = AttachMode::kNative;
+};
+
+// Ours are told from other people's by the programs' names, which begin like this.
+inline constexpr const char* kProgramPrefix = "steer_xdp";
+
+inline constexpr const char* kPrivileges =
+    "run as root, or with CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON";
+
+// How long a program of ours that is still attached may take to go. Tear-down after a process has
+// ended is asynchronous, but takes milliseconds; what is still there after two seconds belongs to a
+// living process.
+inline constexpr uint64_t kBusyPatience_ns = 2'000'000'000;
+
+// The MTU up to which a frame fits one page with the room that XDP needs in front (256 bytes) and
+// the kernel behind (skb_shared_info, 320 bytes): what veth and most drivers take without
+// multi-buffer.
+uint32_t largest_single_page_mtu();
+
+Result<Link> attach_link(const XdpProgram::Options& options, int program_fd);
+
+}  // namespace starocean::xsk::steering

@@ -1,0 +1,193 @@
+#include "starocean/xsk/xdp_program.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <net/if.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "bpf/steer.h"
+#include "bpf/steer.skel.h"
+#include "starocean/xsk/steering_attach.h"
+#include "starocean/xsk/steering_claim.h"
+#include "starocean/xsk/steering_log.h"
+
+namespace starocean::xsk {
+namespace {
+
+struct DestroySkeleton {
+  void operator()(steer_bpf* skeleton) const { steer_bpf__destroy(skeleton); }
+};
+using Skeleton = std::unique_ptr<steer_bpf, DestroySkeleton>;
+
+Result<Skeleton> load(const XdpProgram::Options& options) {
+  const std::string what =
+      fmt::format("cannot load the steering program for interface '{}'", options.device);
+  Skeleton skeleton(steer_bpf__open());
+  if (!skeleton) return fail_system(what, errno);
+  bpf_program__set_autoload(skeleton->progs.steer_xdp, !options.multi_buffer);
+  bpf_program__set_autoload(skeleton->progs.steer_xdp_frags, options.multi_buffer);
+  bpf_map__set_max_entries(skeleton->maps.xsks, options.queues);
+  skeleton->rodata->claim_all = options.claim == ClaimMode::kWholeInterface;
+  skeleton->rodata->look_through_vlan = options.look_through_vlan;
+  if (const int error = steer_bpf__load(skeleton.get()); error != 0) {
+    return fail_system(
+        what, -error,
+        error == -EPERM || error == -EACCES
+            ? steering::kPrivileges
+            : "Linux 6.1 or newer is needed; the debug log holds the kernel's reasons");
+  }
+  return skeleton;
+}
+
+}  // namespace
+
+struct XdpProgram::State {
+  State(Options wanted, Skeleton loaded, steering::Link attached_by)
+      : options(std::move(wanted)),
+        skeleton(std::move(loaded)),
+        link(attached_by),
+        claims(bpf_map__fd(skeleton->maps.claims), bpf_map__fd(skeleton->maps.fragments),
+               &skeleton->bss->steer_shapes) {}
+  ~State() { detach(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void detach() {
+    if (link.fd >= 0) close(link.fd);
+    link.fd = -1;
+  }
+  int program_fd() const {
+    return bpf_program__fd(options.multi_buffer ? skeleton->progs.steer_xdp_frags
+                                                : skeleton->progs.steer_xdp);
+  }
+
+  Options options;
+  Skeleton skeleton;
+  steering::Link link;
+  steering::ClaimTable claims;
+};
+
+const char* to_string(AttachMode mode) {
+  switch (mode) {
+    case AttachMode::kAuto:
+      return "auto";
+    case AttachMode::kNative:
+      return "native";
+    case AttachMode::kGeneric:
+      return "generic";
+  }
+  return "unknown";
+}
+
+Result<XdpProgram> XdpProgram::attach(const Options& options) {
+  steering::route_libbpf_messages();
+  const std::string what = fmt::format("cannot attach to interface '{}'", options.device);
+  char name[IF_NAMESIZE];
+  if (if_indextoname(options.ifindex, name) == nullptr) {
+    return fail(what, "there is no such device", "`ip link` lists those of this network namespace",
+                ENODEV);
+  }
+  if (options.queues == 0) return fail(what, "it has no receive queues", {}, EINVAL);
+  auto skeleton = load(options);
+  if (!skeleton) return fail(skeleton.error());
+  const bpf_program* program =
+      options.multi_buffer ? (*skeleton)->progs.steer_xdp_frags : (*skeleton)->progs.steer_xdp;
+  const auto link = steering::attach_link(options, bpf_program__fd(program));
+  if (!link) return fail(link.error());
+  return XdpProgram(std::make_unique<State>(options, std::move(*skeleton), *link));
+}
+
+XdpProgram::XdpProgram(std::unique_ptr<State> state) : state_(std::move(state)) {}
+XdpProgram::XdpProgram(XdpProgram&&) noexcept = default;
+XdpProgram& XdpProgram::operator=(XdpProgram&&) noexcept = default;
+XdpProgram::~XdpProgram() = default;
+
+Status XdpProgram::set_socket(uint32_t queue, int xsk_fd) {
+  const std::string what = fmt::format("cannot direct queue {} of interface '{}' to a socket",
+                                       queue, state_->options.device);
+  if (queue >= state_->options.queues) {
+    return fail(what, fmt::format("it has {} queue(s), counted from 0", state_->options.queues), {},
+                EINVAL);
+  }
+  if (bpf_map_update_elem(bpf_map__fd(state_->skeleton->maps.xsks), &queue, &xsk_fd, BPF_ANY) !=
+      0) {
+    return fail_system(what, errno);
+  }
+  return {};
+}
+
+void XdpProgram::clear_socket(uint32_t queue) {
+  bpf_map_delete_elem(bpf_map__fd(state_->skeleton->maps.xsks), &queue);
+}
+
+Status XdpProgram::add_claim(const Claim& claim) {
+  if (state_->options.claim == ClaimMode::kWholeInterface) {
+    return fail(fmt::format("cannot claim {} on interface '{}'", steering::describe(claim),
+                            state_->options.device),
+                "the whole interface is claimed", {}, EINVAL);
+  }
+  auto status = state_->claims.add(claim);
+  if (!status)
+    return fail(status.error().in(fmt::format("interface '{}'", state_->options.device)));
+  return {};
+}
+
+Status XdpProgram::remove_claim(const Claim& claim) {
+  auto status = state_->claims.remove(claim);
+  if (!status)
+    return fail(status.error().in(fmt::format("interface '{}'", state_->options.device)));
+  return {};
+}
+
+XdpCounters XdpProgram::counters() const {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return {};
+  std::vector<steer_counters> per_cpu(static_cast<size_t>(cpus));
+  const uint32_t zero = 0;
+  if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.counters), &zero, per_cpu.data()) != 0)
+    return {};
+  XdpCounters sum;
+  for (const steer_counters& counted : per_cpu) {
+    sum.redirected += counted.redirected;
+    sum.passed += counted.passed;
+    sum.no_socket += counted.no_socket;
+  }
+  return sum;
+}
+
+void XdpProgram::detach() {
+  state_->detach();
+}
+
+bool XdpProgram::attached() const {
+  if (state_->link.fd < 0) return false;
+  bpf_link_info info{};
+  uint32_t info_len = sizeof(info);
+  // The kernel leaves the link behind without a device when the device goes.
+  return bpf_obj_get_info_by_fd(state_->link.fd, &info, &info_len) == 0 && info.xdp.ifindex != 0;
+}
+
+AttachMode XdpProgram::mode() const {
+  return state_->link.mode;
+}
+bool XdpProgram::multi_buffer() const {
+  return state_->options.multi_buffer;
+}
+
+uint32_t XdpProgram::program_id() const {
+  bpf_prog_info info{};
+  uint32_t info_len = sizeof(info);
+  return bpf_obj_get_info_by_fd(program_fd(), &info, &info_len) == 0 ? info.id : 0;
+}
+
+int XdpProgram::program_fd() const {
+  return state_->program_fd();
+}
+
+}  // namespace starocean::xsk
