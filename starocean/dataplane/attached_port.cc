@@ -1,0 +1,170 @@
+#include "starocean/dataplane/attached_port.h"
+
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include <fmt/format.h>
+
+namespace starocean::dataplane {
+namespace {
+
+// Ethernet header and two VLAN tags, which the MTU does not count.
+constexpr uint32_t kLinkHeaderBytes = 14 + 2 * 4;
+// Some drivers reset the link when a program is attached; longer than that, it was not our doing.
+constexpr std::chrono::seconds kCarrierPatience{5};
+constexpr std::chrono::milliseconds kCarrierPoll{20};
+
+bool has_carrier(const std::string& device) {
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return true;
+  ifreq request{};
+  std::strncpy(request.ifr_name, device.c_str(), IFNAMSIZ - 1);
+  const bool known = ioctl(fd, SIOCGIFFLAGS, &request) == 0;
+  ::close(fd);
+  return !known || (request.ifr_flags & IFF_RUNNING) != 0;
+}
+
+void await_carrier(const std::string& device) {
+  const auto deadline = std::chrono::steady_clock::now() + kCarrierPatience;
+  while (!has_carrier(device) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kCarrierPoll);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AttachedPort>> AttachedPort::open(xsk::Umem& umem, xsk::FramePool& pool,
+                                                         PortId id, const PortOptions& options,
+                                                         const LinkState& link,
+                                                         const std::vector<WorkerId>& owners) {
+  const std::string what = fmt::format("cannot attach to interface '{}'", options.device);
+  std::unique_ptr<AttachedPort> port(new AttachedPort(umem, pool));
+  port->ifindex_ = link.ifindex;
+  port->multi_buffer_ = link.mtu_bytes + kLinkHeaderBytes > umem.packet_room();
+  port->finishes_checksums_ =
+      options.finish_checksums == FinishChecksums::kOn ||
+      (options.finish_checksums == FinishChecksums::kAuto && link.driver == "veth");
+  if (port->multi_buffer_ && options.attach == xsk::AttachMode::kGeneric) {
+    return fail(what,
+                fmt::format("its MTU of {} needs packets of several frames, which generic mode "
+                            "does not carry",
+                            link.mtu_bytes),
+                fmt::format("set its MTU to {} or less with `ip link set dev {} mtu {}`, use "
+                            "frames of 4096 bytes, or attach: native",
+                            umem.packet_room() - kLinkHeaderBytes, options.device,
+                            umem.packet_room() - kLinkHeaderBytes));
+  }
+  Status done = port->attach_program(options, link);
+  if (done) done = port->open_queues(id, options, owners);
+  if (!done) {
+    port->stop_receiving();
+    port->close(pool);
+    return fail(done.error().in(what));
+  }
+  return port;
+}
+
+AttachedPort::~AttachedPort() {
+  stop_receiving();
+  close(pool_);
+}
+
+Status AttachedPort::open_queues(PortId id, const PortOptions& options,
+                                 const std::vector<WorkerId>& owners) {
+  for (uint32_t i = 0; i < owners.size(); ++i) {
+    xsk::XskOptions socket_options;
+    socket_options.device = options.device;
+    socket_options.queue = i;
+    socket_options.rx_size = options.rx_ring;
+    socket_options.tx_size = options.tx_ring;
+    socket_options.fill_size = options.fill_ring;
+    socket_options.completion_size = options.completion_ring;
+    socket_options.zero_copy = options.zero_copy;
+    socket_options.multi_buffer = multi_buffer_;
+    socket_options.busy_poll = options.busy_poll;
+    auto socket = xsk::XskSocket::open(umem_, socket_options);
+    if (!socket) return fail(socket.error());
+    auto queue = std::make_unique<PortQueue>();
+    queue->port = id;
+    queue->queue = QueueId(static_cast<uint16_t>(i));
+    queue->owner = owners[i];
+    queue->socket = std::move(*socket);
+    queues_.push_back(std::move(queue));
+    // Frames first, even if the queue were only to transmit: some drivers poll nothing without.
+    if (queues_.back()->socket->refill(pool_) != 0) {
+      return fail(fmt::format("queue {}", i), "there are not enough frames to fill its ring",
+                  "raise `memory: frames`, or use smaller rings or fewer queues");
+    }
+  }
+  for (const auto& queue : queues_) {
+    Status set = program_->set_socket(queue->queue.value(), queue->socket->fd());
+    if (!set) return set;
+  }
+  return {};
+}
+
+Status AttachedPort::attach_program(const PortOptions& options, const LinkState& link) {
+  const bool had_carrier = has_carrier(options.device);
+  auto program = xsk::XdpProgram::attach({.device = options.device,
+                                          .ifindex = link.ifindex,
+                                          .queues = link.rx_queues,
+                                          .mode = options.attach,
+                                          .multi_buffer = multi_buffer_,
+                                          .claim = xsk::ClaimMode::kWholeInterface});
+  if (!program) return fail(program.error());
+  program_.emplace(std::move(*program));
+  if (had_carrier) await_carrier(options.device);
+  return {};
+}
+
+bool AttachedPort::carries(uint32_t mtu_bytes) const {
+  // A multi-buffer socket carries small packets too; only the other direction needs a new one.
+  return multi_buffer_ || mtu_bytes + kLinkHeaderBytes <= umem_.packet_room();
+}
+
+void AttachedPort::stop_receiving() {
+  if (program_) program_->detach();
+}
+
+void AttachedPort::close(xsk::FramePool& pool) {
+  for (const auto& queue : queues_) queue->socket->close(pool);
+  queues_.clear();
+}
+
+bool AttachedPort::zero_copy() const {
+  for (const auto& queue : queues_) {
+    if (!queue->socket->zero_copy()) return false;
+  }
+  return !queues_.empty();
+}
+
+QueueCounters::Values AttachedPort::counters(const PortQueue& queue) {
+  QueueCounters::Values values{};
+  const auto set = [&](QueueCounter counter, uint64_t value) {
+    values[static_cast<size_t>(counter)] = value;
+  };
+  const xsk::SocketCounters& own = queue.socket->counters();
+  set(QueueCounter::filled, own.get(xsk::SocketCounter::filled));
+  set(QueueCounter::completed, own.get(xsk::SocketCounter::completed));
+  set(QueueCounter::received, own.get(xsk::SocketCounter::received));
+  set(QueueCounter::transmitted, own.get(xsk::SocketCounter::transmitted));
+  set(QueueCounter::tx_kicks, own.get(xsk::SocketCounter::tx_kicks));
+  set(QueueCounter::tx_kick_errors, own.get(xsk::SocketCounter::tx_kick_errors));
+  set(QueueCounter::rx_kicks, own.get(xsk::SocketCounter::rx_kicks));
+  const xsk::KernelStatistics kernel = queue.socket->kernel_statistics();
+  set(QueueCounter::kernel_rx_dropped, kernel.rx_dropped);
+  set(QueueCounter::kernel_rx_invalid_descs, kernel.rx_invalid_descs);
+  set(QueueCounter::kernel_tx_invalid_descs, kernel.tx_invalid_descs);
+  set(QueueCounter::kernel_rx_ring_full, kernel.rx_ring_full);
+  set(QueueCounter::kernel_rx_fill_ring_empty, kernel.rx_fill_ring_empty_descs);
+  set(QueueCounter::kernel_tx_ring_empty, kernel.tx_ring_empty_descs);
+  return values;
+}
+
+}  // namespace starocean::dataplane

@@ -1,0 +1,95 @@
+// A Linux device taken by the data plane: its XDP program and one socket per queue. Control thread only.
+//
+// Order. Attaching: the program first (some drivers rebuild their queues for it, and it is where somebody
+// else's program shows), which passes everything to Linux as long as it has no sockets; then the sockets
+// with their frames; then the sockets go into its map. Detaching is the reverse, in two steps, because the
+// workers must stop using the sockets in between:
+//   stop_receiving()  detaches the program: Linux has the interface to itself again
+//   close()           once no worker uses the queues: takes back every frame
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "starocean/base/result.h"
+#include "starocean/dataplane/counters.h"
+#include "starocean/dataplane/snapshot.h"
+#include "starocean/xsk/frame_pool.h"
+#include "starocean/xsk/xdp_program.h"
+
+namespace starocean::dataplane {
+
+enum class FinishChecksums { kAuto, kOn, kOff };
+
+// As configured.
+struct PortOptions {
+  std::string name;
+  std::string device;
+  std::optional<uint32_t> queues = {};  // none: all that the device has
+  xsk::AttachMode attach = xsk::AttachMode::kAuto;
+  xsk::ZeroCopy zero_copy = xsk::ZeroCopy::kAuto;
+  uint32_t rx_ring = 2048, tx_ring = 2048, fill_ring = 2048, completion_ring = 2048;
+  // kAuto: on drivers whose peer is a Linux host that leaves checksums to hardware that never comes.
+  FinishChecksums finish_checksums = FinishChecksums::kAuto;
+  bool busy_poll = false;
+
+  bool operator==(const PortOptions&) const = default;
+};
+
+// As Linux has the device now.
+struct LinkState {
+  uint32_t ifindex = 0;
+  bool up = false;  // administratively and by carrier
+  uint32_t mtu_bytes = 0;
+  uint32_t rx_queues = 1;
+  uint32_t tx_queues = 1;
+  uint64_t mac = 0;  // net::MacAddress::as_u64()
+  std::string driver = {};
+};
+
+class AttachedPort {
+ public:
+  // `owners`: the worker of each queue, as many as queues are to be taken.
+  static Result<std::unique_ptr<AttachedPort>> open(xsk::Umem& umem, xsk::FramePool& pool,
+                                                    PortId id, const PortOptions& options,
+                                                    const LinkState& link,
+                                                    const std::vector<WorkerId>& owners);
+  ~AttachedPort();
+  AttachedPort(const AttachedPort&) = delete;
+  AttachedPort& operator=(const AttachedPort&) = delete;
+
+  // Whether a device of this MTU can be served in the mode that was attached.
+  bool carries(uint32_t mtu_bytes) const;
+  void stop_receiving();
+  void close(xsk::FramePool& pool);
+
+  uint32_t ifindex() const { return ifindex_; }
+  bool multi_buffer() const { return multi_buffer_; }
+  bool finishes_checksums() const { return finishes_checksums_; }
+  bool zero_copy() const;
+  const char* attach_mode() const { return xsk::to_string(program_->mode()); }
+  bool generic() const { return program_->mode() == xsk::AttachMode::kGeneric; }
+  bool program_attached() const { return program_->attached(); }
+  const std::vector<std::unique_ptr<PortQueue>>& queues() const { return queues_; }
+  // Of the socket and the kernel, since the queue was opened.
+  static QueueCounters::Values counters(const PortQueue& queue);
+
+ private:
+  AttachedPort(xsk::Umem& umem, xsk::FramePool& pool) : umem_(umem), pool_(pool) {}
+  Status open_queues(PortId id, const PortOptions& options, const std::vector<WorkerId>& owners);
+  Status attach_program(const PortOptions& options, const LinkState& link);
+
+  xsk::Umem& umem_;
+  xsk::FramePool& pool_;
+  uint32_t ifindex_ = 0;
+  bool multi_buffer_ = false;
+  bool finishes_checksums_ = false;
+  std::vector<std::unique_ptr<PortQueue>> queues_;
+  std::optional<xsk::XdpProgram> program_;
+};
+
+}  // namespace starocean::dataplane

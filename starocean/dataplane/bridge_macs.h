@@ -1,0 +1,40 @@
+// The MAC table of one bridge, in memory of its own, so that a flood of addresses in one bridge takes no
+// room from another, and a bridge's table goes when no snapshot names it any more.
+//
+// Large tables ask for transparent huge pages: at a million addresses every look-up would otherwise miss
+// the TLB as well as the cache.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "starocean/base/regions.h"
+#include "starocean/table/mac_table.h"
+
+namespace starocean::dataplane {
+
+class BridgeMacs {
+ public:
+  // For at most `limit` addresses.
+  BridgeMacs(const std::string& bridge, uint32_t limit);
+
+  table::MacTable& table() { return *table_; }
+  const table::MacTable& table() const { return *table_; }
+  uint32_t limit() const { return limit_; }
+  bool full() const { return table_->size() >= limit_; }
+
+ private:
+  struct FreeMemory {
+    void operator()(std::byte* memory) const;
+  };
+
+  uint32_t limit_;
+  std::unique_ptr<std::byte, FreeMemory> memory_;
+  ScopedRegion region_;
+  std::unique_ptr<table::MacTable> table_;
+};
+
+}  // namespace starocean::dataplane

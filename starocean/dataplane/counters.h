@@ -1,0 +1,84 @@
+// Every counter of the data plane. Conservation, asserted by the labs once traffic has stopped, summed
+// over all ports:
+//
+//   rx_packets + copies = tx_packets + punted + sum of drop_*
+//
+// A drop is counted at the port where it happens: at the ingress before the egress is known, at the
+// egress afterwards. `tx_packets` counts what entered the transmit ring.
+#pragma once
+
+#include "starocean/base/counters.h"
+
+namespace starocean::dataplane {
+
+#define SO_PORT_COUNTERS(X)                                                                       \
+  X(rx_packets, "packets", "received from the interface")                                         \
+  X(rx_bytes, "bytes", "received from the interface")                                             \
+  X(tx_packets, "packets", "put into the transmit ring")                                          \
+  X(tx_bytes, "bytes", "put into the transmit ring")                                              \
+  X(copies, "packets", "additional copies made for flooding")                                     \
+  X(flooded, "packets", "received and flooded: broadcast, multicast, unknown destination")        \
+  X(punted, "packets", "given back to Linux on the interface that received them")                 \
+  X(checksums_finished, "packets",                                                                \
+    "arrived with an unfinished TCP or UDP checksum, now completed")                              \
+  X(mac_learned, "events", "source addresses learned on this port")                               \
+  X(mac_moved, "events", "source addresses that moved to this port from another")                 \
+  X(mac_table_full, "events", "source addresses not learned because the MAC table was full")      \
+  X(drop_runt, "packets", "shorter than an Ethernet header")                                      \
+  X(drop_bad_source, "packets", "source address is a group address or zero")                      \
+  X(drop_no_bridge, "packets", "received on a port that is in no bridge")                         \
+  X(drop_same_port, "packets", "destination is behind the port it came from")                     \
+  X(drop_no_member, "packets", "flooded in a bridge with no other port that is up")               \
+  X(drop_reserved, "packets", "to an 802.1D reserved address, and not possible to give to Linux") \
+  X(drop_egress_down, "packets", "egress interface is down or gone")                              \
+  X(drop_egress_mtu, "packets", "longer than the egress interface's MTU allows")                  \
+  X(drop_fragments, "packets", "several frames long, to an egress without multi-buffer support")  \
+  X(drop_tx_full, "packets", "transmit ring still full after bounded retries")                    \
+  X(drop_no_frame, "packets", "no free frame for a flooded copy")                                 \
+  X(drop_handoff_full, "packets", "ring to the worker that owns the egress queue is full")        \
+  X(drop_punt_full, "packets", "queue towards Linux is full")                                     \
+  X(drop_punt_refused, "packets", "Linux did not take back a packet that was meant for it")
+
+SO_DECLARE_COUNTERS(PortCounter, kPortCounters, SO_PORT_COUNTERS)
+
+#define SO_QUEUE_COUNTERS(X)                                                                 \
+  X(filled, "descriptors", "frames given to the kernel to receive into")                     \
+  X(completed, "descriptors", "frames that came back after transmission")                    \
+  X(received, "descriptors", "frames taken from the receive ring")                           \
+  X(transmitted, "descriptors", "frames put into the transmit ring")                         \
+  X(tx_kicks, "calls", "system calls made to start transmission")                            \
+  X(tx_kick_errors, "calls", "of these, refused for a reason other than 'try again'")        \
+  X(rx_kicks, "calls", "system calls made because the kernel asked to be woken for receive") \
+  X(kernel_rx_dropped, "packets", "dropped by the kernel: the frame did not fit or no room") \
+  X(kernel_rx_invalid_descs, "descriptors", "fill descriptors that the kernel refused")      \
+  X(kernel_tx_invalid_descs, "descriptors", "transmit descriptors that the kernel refused")  \
+  X(kernel_rx_ring_full, "packets", "dropped by the kernel: receive ring full")              \
+  X(kernel_rx_fill_ring_empty, "events", "the kernel found the fill ring empty")             \
+  X(kernel_tx_ring_empty, "events", "the kernel was asked to transmit and found nothing")
+
+SO_DECLARE_COUNTERS(QueueCounter, kQueueCounters, SO_QUEUE_COUNTERS)
+
+#define SO_WORKER_COUNTERS(X)                                                 \
+  X(turns, "turns", "passes of the worker loop")                              \
+  X(busy_turns, "turns", "of these, with at least one packet")                \
+  X(packets, "packets", "processed by this worker")                           \
+  X(sleeps, "events", "times the worker blocked for want of work")            \
+  X(system_calls, "calls", "system calls made by the worker, all kinds")      \
+  X(handoff_out, "packets", "handed to another worker for transmission")      \
+  X(handoff_in, "packets", "taken over from another worker for transmission") \
+  X(wakes_sent, "calls", "times this worker woke another")                    \
+  X(snapshots, "events", "configurations adopted")
+
+SO_DECLARE_COUNTERS(WorkerCounter, kWorkerCounters, SO_WORKER_COUNTERS)
+
+using PortCounters = CounterBlock<PortCounter>;
+using QueueCounters = CounterBlock<QueueCounter>;
+using WorkerCounters = CounterBlock<WorkerCounter>;
+
+// Whether a port counter is a drop; its reason is the name without the prefix.
+inline constexpr std::string_view kDropPrefix = "drop_";
+constexpr bool is_drop(PortCounter counter) {
+  return kPortCounters[static_cast<size_t>(counter)].name.starts_with(kDropPrefix);
+}
+
+}  // namespace starocean::dataplane

@@ -1,0 +1,243 @@
+#include "starocean/dataplane/egress.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace starocean::dataplane {
+namespace {
+
+// Destination and source address, EtherType.
+constexpr uint32_t kEthernetHeaderBytes = 14;
+constexpr uint32_t kVlanTagBytes = 4;
+
+// As Linux counts (include/linux/if_vlan.h, is_skb_forwardable in net/core/dev.c): the MTU excludes the
+// Ethernet header and the outermost VLAN tag; a second tag is payload.
+bool is_tagged(const std::byte* frame) {
+  const auto high = static_cast<uint8_t>(frame[12]);
+  const auto low = static_cast<uint8_t>(frame[13]);
+  return (high == 0x81 && low == 0x00) || (high == 0x88 && low == 0xa8);
+}
+
+}  // namespace
+
+Egress::Egress(WorkerId self, xsk::FramePool& pool, HandoffMesh& mesh,
+               WorkerCounters& worker_counters)
+    : self_(self),
+      pool_(pool),
+      umem_(pool.umem()),
+      mesh_(mesh),
+      worker_counters_(worker_counters),
+      counters_(std::make_unique<PortCounters[]>(kMaxPorts)),
+      woken_(mesh.workers() + 1, false) {
+  dirty_.reserve(1024);
+}
+
+void Egress::adopt(const Snapshot* snapshot) {
+  dirty_.clear();
+  snapshot_ = snapshot;
+  // All of them: one that was down may hold packets from before.
+  for (PortQueue* queue : snapshot->worker_queues[self_.index()]) {
+    queue->tx_dirty = true;
+    dirty_.push_back(queue);
+  }
+}
+
+// kCount when the port takes the packet.
+PortCounter Egress::refusal(const Packet& packet, const Port& to) const {
+  if (!to.attached || !to.up) return PortCounter::drop_egress_down;
+  const uint32_t limit = to.mtu_bytes + kEthernetHeaderBytes;
+  if (packet.len_bytes > limit &&
+      (packet.len_bytes > limit + kVlanTagBytes || !is_tagged(umem_.data(packet.head)))) {
+    return PortCounter::drop_egress_mtu;
+  }
+  if (!packet.rest.empty() && (!to.multi_buffer || packet.buffers() > kMaxTransmitBuffers)) {
+    return PortCounter::drop_fragments;
+  }
+  return PortCounter::kCount;
+}
+
+void Egress::send(Packet& packet, const Port& to) {
+  if (const PortCounter reason = refusal(packet, to); reason != PortCounter::kCount) [[unlikely]] {
+    drop(packet, to.id, reason);
+    return;
+  }
+  PortQueue& queue = *to.tx_queue[self_.index()];
+  if (queue.owner == self_) {
+    transmit(packet, to, queue);
+  } else {
+    hand_off(packet, to, queue);
+  }
+}
+
+void Egress::transmit(Packet& packet, const Port& to, PortQueue& queue) {
+  xsk::XskSocket& socket = *queue.socket;
+  const uint32_t buffers = packet.buffers();
+  if (!socket.can_transmit(buffers)) [[unlikely]] {
+    socket.flush(pool_);
+    if (!socket.can_transmit(buffers)) {
+      drop(packet, to.id, PortCounter::drop_tx_full);
+      return;
+    }
+  }
+  if (!queue.tx_dirty) {
+    queue.tx_dirty = true;
+    dirty_.push_back(&queue);
+  }
+  PortCounters& port = counters(to.id);
+  port.add(PortCounter::tx_packets);
+  port.add(PortCounter::tx_bytes, packet.len_bytes);
+  socket.transmit(std::move(packet.head), !packet.rest.empty());
+  for (size_t i = 0; i < packet.rest.size(); ++i) {
+    socket.transmit(std::move(packet.rest[i]), i + 1 < packet.rest.size());
+  }
+}
+
+bool Egress::push(HandoffRing& ring, Packet& packet, PortId port, Stage stage) {
+  if (ring.room() < packet.buffers()) return false;
+  if (packet.rest.empty()) {
+    return ring.push(to_item(packet.head, port, stage, false, packet.len_bytes));
+  }
+  // In one push: the consumer must never see half a packet.
+  std::array<HandoffItem, kMaxBuffers> items;
+  size_t count = 0;
+  items[count++] = to_item(packet.head, port, stage, true, packet.len_bytes);
+  for (size_t i = 0; i < packet.rest.size(); ++i) {
+    items[count++] =
+        to_item(packet.rest[i], port, stage, i + 1 < packet.rest.size(), packet.len_bytes);
+  }
+  ring.push(std::span<const HandoffItem>(items.data(), count));
+  return true;
+}
+
+void Egress::hand_off(Packet& packet, const Port& to, PortQueue& queue) {
+  if (!push(mesh_.between(self_, queue.owner), packet, to.id, Stage::kTransmit)) {
+    drop(packet, to.id, PortCounter::drop_handoff_full);
+    return;
+  }
+  worker_counters_.add(WorkerCounter::handoff_out);
+  woken_[queue.owner.index()] = true;
+}
+
+void Egress::punt(Packet& packet, const Port& in) {
+  if (!push(mesh_.to_control(self_), packet, in.id, Stage::kPunt)) {
+    drop(packet, in.id, PortCounter::drop_punt_full);
+    return;
+  }
+  woken_.back() = true;
+}
+
+void Egress::flood(Packet& packet, const Port& from, const Bridge& bridge) {
+  counters(from.id).add(PortCounter::flooded);
+  const Port* last = nullptr;
+  for (const PortId member : bridge.members) {
+    const Port& to = snapshot_->ports[member.index()];
+    if (member == from.id || !to.attached || !to.up) continue;
+    // One behind: the last port gets the original, all others a copy.
+    if (last != nullptr) {
+      counters(last->id).add(PortCounter::copies);
+      Packet duplicate;
+      if (copy(packet, duplicate, rest_)) {
+        send(duplicate, *last);
+      } else {
+        counters(last->id).add(PortCounter::drop_no_frame);
+      }
+    }
+    last = &to;
+  }
+  if (last == nullptr) {
+    drop(packet, from.id, PortCounter::drop_no_member);
+  } else {
+    send(packet, *last);
+  }
+}
+
+bool Egress::copy(const Packet& packet, Packet& result, std::span<xsk::Buffer> rest) {
+  const uint32_t wanted = packet.buffers();
+  if (wanted > rest.size() || pool_.reserve(wanted) < wanted) return false;
+  const auto copy_buffer = [&](const xsk::Buffer& from, xsk::Buffer& to) {
+    to.frame = pool_.take();
+    to.offset_bytes = from.offset_bytes;
+    to.len_bytes = from.len_bytes;
+    std::memcpy(umem_.data(to), umem_.data(from), from.len_bytes);
+  };
+  copy_buffer(packet.head, result.head);
+  for (size_t i = 0; i < packet.rest.size(); ++i) copy_buffer(packet.rest[i], rest[i]);
+  result.rest = rest.first(packet.rest.size());
+  result.len_bytes = packet.len_bytes;
+  return true;
+}
+
+void Egress::release(Packet& packet) {
+  pool_.put(std::move(packet.head.frame));
+  for (xsk::Buffer& buffer : packet.rest) pool_.put(std::move(buffer.frame));
+}
+
+void Egress::drop(Packet& packet, PortId where, PortCounter reason) {
+  counters(where).add(reason);
+  release(packet);
+}
+
+uint32_t Egress::take_handoffs() {
+  uint32_t packets = 0;
+  for (uint32_t i = 0; i < mesh_.workers(); ++i) {
+    const WorkerId from(static_cast<uint16_t>(i));
+    if (from == self_) continue;
+    HandoffRing& ring = mesh_.between(from, self_);
+    // A producer pushes whole packets, so that no packet is cut by the end of what is visible.
+    for (uint32_t budget = HandoffMesh::kRingItems; budget > 0; --budget) {
+      HandoffItem item;
+      if (!ring.pop(item)) break;
+      Packet packet;
+      size_t rest_count = 0;
+      packet.head = to_buffer(item);
+      packet.len_bytes = item.packet_bytes;
+      const PortId to = item.port;
+      while (item.more && ring.pop(item)) rest_[rest_count++] = to_buffer(item);
+      packet.rest = {rest_.data(), rest_count};
+      ++packets;
+      // The configuration may have changed since it was pushed.
+      const Port& port = snapshot_->ports[to.index()];
+      if (const PortCounter reason = refusal(packet, port); reason != PortCounter::kCount) {
+        drop(packet, to, reason);
+      } else if (PortQueue& queue = *port.tx_queue[self_.index()]; queue.owner == self_) {
+        transmit(packet, port, queue);
+      } else {
+        hand_off(packet, port, queue);
+      }
+    }
+  }
+  if (packets != 0) worker_counters_.add(WorkerCounter::handoff_in, packets);
+  return packets;
+}
+
+bool Egress::flush() {
+  bool drained = true;
+  size_t kept = 0;
+  for (PortQueue* queue : dirty_) {
+    // A device that is down takes nothing; what is in its ring goes out when it is up again, with the
+    // snapshot that says so.
+    const bool up = snapshot_->ports[queue->port.index()].up;
+    if (!up || queue->socket->flush(pool_)) {
+      queue->tx_dirty = false;
+    } else {
+      dirty_[kept++] = queue;
+      drained = false;
+    }
+  }
+  dirty_.resize(kept);
+  for (size_t i = 0; i < woken_.size(); ++i) {
+    if (!woken_[i]) continue;
+    woken_[i] = false;
+    ring::Doorbell& doorbell = i < mesh_.workers()
+                                   ? mesh_.doorbell(WorkerId(static_cast<uint16_t>(i)))
+                                   : mesh_.control_doorbell();
+    if (doorbell.ring()) {
+      worker_counters_.add(WorkerCounter::wakes_sent);
+      worker_counters_.add(WorkerCounter::system_calls);
+    }
+  }
+  return drained;
+}
+
+}  // namespace starocean::dataplane

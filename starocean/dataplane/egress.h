@@ -1,0 +1,69 @@
+// The four ends of every packet: transmitted, handed to the worker that owns the egress queue, given to
+// Linux, or dropped under a name. Each function takes the packet's frames; none can fail in a way that
+// is not counted. One Egress per worker, used on its thread only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "starocean/base/ids.h"
+#include "starocean/dataplane/counters.h"
+#include "starocean/dataplane/handoff_mesh.h"
+#include "starocean/dataplane/packet.h"
+#include "starocean/dataplane/snapshot.h"
+#include "starocean/xsk/frame_pool.h"
+
+namespace starocean::dataplane {
+
+// Ports that a data plane can have over its life; counters are laid out for as many.
+inline constexpr uint32_t kMaxPorts = 256;
+
+class Egress {
+ public:
+  Egress(WorkerId self, xsk::FramePool& pool, HandoffMesh& mesh, WorkerCounters& worker_counters);
+
+  // Takes the new configuration; does not touch queues of the old one, which may be gone.
+  void adopt(const Snapshot* snapshot);
+
+  // To one port, through this worker's queue or its owner's.
+  void send(Packet& packet, const Port& to);
+  // To all members of the bridge that are up, except the port it came from.
+  void flood(Packet& packet, const Port& from, const Bridge& bridge);
+  // To Linux, as if the interface had received it without us.
+  void punt(Packet& packet, const Port& in);
+  void drop(Packet& packet, PortId where, PortCounter reason);
+
+  // Packets that other workers handed to this one. Returns how many.
+  uint32_t take_handoffs();
+  // Starts transmission on every queue that got packets, and wakes the workers that got some. Returns
+  // false when a transmit ring is not drained yet.
+  bool flush();
+
+  PortCounters& counters(PortId port) { return counters_[port.index()]; }
+  const PortCounters& counters(PortId port) const { return counters_[port.index()]; }
+
+ private:
+  PortCounter refusal(const Packet& packet, const Port& to) const;
+  void transmit(Packet& packet, const Port& to, PortQueue& queue);
+  void hand_off(Packet& packet, const Port& to, PortQueue& queue);
+  bool copy(const Packet& packet, Packet& result, std::span<xsk::Buffer> rest);
+  bool push(HandoffRing& ring, Packet& packet, PortId port, Stage stage);
+  void release(Packet& packet);
+
+  WorkerId self_;
+  xsk::FramePool& pool_;
+  xsk::Umem& umem_;
+  HandoffMesh& mesh_;
+  WorkerCounters& worker_counters_;
+  const Snapshot* snapshot_ = nullptr;
+  std::unique_ptr<PortCounters[]> counters_;
+  std::array<xsk::Buffer, kMaxBuffers> rest_;  // of the packet being copied or taken over
+  std::vector<PortQueue*> dirty_;
+  std::vector<bool>
+      woken_;  // by worker: got packets this turn; the last entry is the control thread
+};
+
+}  // namespace starocean::dataplane

@@ -1,0 +1,273 @@
+// Creation, ports, bridges and publication; running is in engine_service.cc.
+
+#include "starocean/dataplane/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "starocean/base/check.h"
+#include "starocean/base/log.h"
+
+namespace starocean::dataplane {
+namespace {
+
+constexpr uint32_t kMoveRingItems = 4096;
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
+  std::unique_ptr<Engine> engine(new Engine(options));
+  if (Status built = engine->build(); !built) return fail(built.error());
+  return engine;
+}
+
+Engine::~Engine() {
+  shut_down();
+}
+
+Status Engine::build() {
+  if (options_.cpus.empty()) options_.cpus = {-1};
+  const auto workers = static_cast<uint32_t>(options_.cpus.size());
+  xsk::UmemOptions memory = options_.memory;
+  memory.frames = (memory.frames + xsk::kSlabFrames - 1) / xsk::kSlabFrames * xsk::kSlabFrames;
+  memory.array_bytes = xsk::FrameDepot::array_bytes(memory.frames) +
+                       (workers + 1) * xsk::FramePool::array_bytes() +
+                       HandoffMesh::array_bytes(workers);
+  auto umem = xsk::Umem::create(memory);
+  if (!umem) return fail(umem.error());
+  umem_ = std::move(*umem);
+  if (!umem_->note().empty()) log_warning("{}", umem_->note());
+  auto depot = xsk::FrameDepot::create(*umem_);
+  if (!depot) return fail(depot.error());
+  depot_ = std::move(*depot);
+  auto mesh = HandoffMesh::create(*umem_, workers);
+  if (!mesh) return fail(mesh.error());
+  mesh_ = std::move(*mesh);
+  control_counters_ = std::make_unique<PortCounters[]>(kMaxPorts);
+  mac_moves_ = std::make_unique<MacMoveRing>(kMoveRingItems);
+  qsbr_ = std::make_unique<ring::Qsbr>(workers);
+  snapshots_ = std::make_unique<ring::SnapshotPublisher<Snapshot>>(*qsbr_);
+  for (uint32_t i = 0; i <= workers; ++i) {
+    auto pool = xsk::FramePool::create(*depot_);
+    if (!pool) return fail(pool.error());
+    if (i < workers) {
+      pools_.push_back(std::move(*pool));
+    } else {
+      control_pool_ = std::move(*pool);
+    }
+  }
+  for (uint32_t i = 0; i < workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(
+        WorkerId(static_cast<uint16_t>(i)), options_.cpus[i], options_.poll,
+        SharedState{*mesh_, *qsbr_, *snapshots_, *mac_moves_}, *pools_[i]));
+  }
+  auto punt = xsk::Punt::create();
+  if (punt) {
+    punt_.emplace(std::move(*punt));
+  } else {
+    punt_problem_ = punt.error().message();
+    log_warning("packets for Linux itself are dropped on bridged interfaces: {}", punt_problem_);
+  }
+  publish();
+  return {};
+}
+
+Result<PortId> Engine::add_port(const PortOptions& options) {
+  if (next_port_ == kMaxPorts) {
+    return fail(fmt::format("cannot add interface '{}'", options.name),
+                fmt::format("{} interfaces have been added since the start", kMaxPorts),
+                "restart the daemon");
+  }
+  const PortId id(next_port_++);
+  PortState state;
+  state.id = id;
+  state.options = options;
+  ports_.emplace(id, std::move(state));
+  return id;
+}
+
+void Engine::remove_port(PortId port) {
+  detach(port);
+  ports_.erase(port);
+  publish();
+}
+
+// A device with as many queues as there are workers gives each worker one; with fewer, devices start at
+// different workers, so that they spread.
+std::vector<WorkerId> Engine::queue_owners(PortId port, uint32_t queues) const {
+  const auto workers = static_cast<uint32_t>(workers_.size());
+  const uint32_t first = queues < workers ? port.value() : 0;
+  std::vector<WorkerId> owners;
+  for (uint32_t queue = 0; queue < queues; ++queue) {
+    owners.push_back(WorkerId(static_cast<uint16_t>((first + queue) % workers)));
+  }
+  return owners;
+}
+
+Status Engine::attach(PortId port, const LinkState& link) {
+  PortState& state = ports_.at(port);
+  SO_CHECK(!state.attached, "a port was attached twice");
+  const uint32_t queues = state.options.queues.value_or(link.rx_queues);
+  if (queues == 0 || queues > link.rx_queues) {
+    return fail(
+        fmt::format("cannot take {} queues of interface '{}'", queues, state.options.device),
+        fmt::format("it has {}", link.rx_queues),
+        fmt::format("set `queues: all`, or give it more with `ethtool -L {} combined {}`",
+                    state.options.device, queues));
+  }
+  // Frames of a queue that is not ours would go to Linux behind the switch's back.
+  if (queues < link.rx_queues) {
+    log_warning(
+        "interface '{}': {} of its {} queues are taken; what arrives on the others goes to "
+        "Linux",
+        state.options.device, queues, link.rx_queues);
+  }
+  auto attached = AttachedPort::open(*umem_, *control_pool_, port, state.options, link,
+                                     queue_owners(port, queues));
+  if (!attached) return fail(attached.error());
+  state.attached = std::move(*attached);
+  state.link = link;
+  state.can_punt = false;
+  if (punt_) {
+    Status added = punt_->add_interface(state.options.device, link.ifindex);
+    state.can_punt = added.has_value();
+    if (!added) log_warning("{}", added.error().message());
+  }
+  publish();
+  return {};
+}
+
+void Engine::detach(PortId port) {
+  PortState& state = ports_.at(port);
+  if (!state.attached) return;
+  state.attached->stop_receiving();
+  std::unique_ptr<AttachedPort> leaving = std::move(state.attached);
+  publish();
+  // From here on no worker knows these queues.
+  punt_from_workers();
+  if (punt_) punt_->remove_interface(state.link.ifindex);
+  state.attached = std::move(leaving);
+  close_port(state);
+  flush_port(port);
+}
+
+void Engine::close_port(PortState& state) {
+  for (const auto& queue : state.attached->queues()) {
+    auto& past = state.past_queues[queue->queue.value()];
+    const QueueCounters::Values last = AttachedPort::counters(*queue);
+    for (size_t i = 0; i < last.size(); ++i) past[i] += last[i];
+  }
+  state.attached->close(*control_pool_);
+  state.attached.reset();
+}
+
+Status Engine::update_link(PortId port, const LinkState& link) {
+  PortState& state = ports_.at(port);
+  if (!state.attached) return {};
+  if (!state.attached->carries(link.mtu_bytes)) {
+    return fail(fmt::format("interface '{}' no longer fits", state.options.device),
+                fmt::format("its MTU has become {}", link.mtu_bytes), "it is attached anew");
+  }
+  const bool went_down = state.link.up && !link.up;
+  state.link = link;
+  publish();
+  // Stations behind a dead link may turn up elsewhere.
+  if (went_down) flush_port(port);
+  return {};
+}
+
+void Engine::set_bridges(const std::vector<BridgeOptions>& bridges) {
+  std::vector<BridgeState> old = std::exchange(bridges_, {});
+  for (auto& [id, state] : ports_) state.bridge = BridgeId::none();
+  for (const BridgeOptions& options : bridges) {
+    const BridgeId id(static_cast<uint16_t>(bridges_.size()));
+    BridgeState next{options, nullptr};
+    // Entries name the bridge by its number, which must therefore be the same.
+    const bool stays = id.index() < old.size() && old[id.index()].options.name == options.name &&
+                       old[id.index()].options.mac_limit == options.mac_limit;
+    if (stays) {
+      next.macs = old[id.index()].macs;
+      for (const auto& [mac, port] : old[id.index()].options.static_macs) {
+        next.macs->table().remove(id, mac);
+      }
+    } else {
+      next.macs = std::make_shared<BridgeMacs>(options.name, options.mac_limit);
+    }
+    for (const PortId member : options.members) ports_.at(member).bridge = id;
+    for (const auto& [mac, port] : options.static_macs) {
+      next.macs->table().add_static(id, mac, port);
+    }
+    bridges_.push_back(std::move(next));
+  }
+  publish();
+  // A port that has left a bridge leaves its addresses behind.
+  for (size_t i = 0; i < bridges_.size(); ++i) {
+    for (const auto& [id, state] : ports_) {
+      if (state.bridge.index() != i) bridges_[i].macs->table().flush_port(id);
+    }
+  }
+}
+
+void Engine::flush_port(PortId port) {
+  for (const BridgeState& bridge : bridges_) bridge.macs->table().flush_port(port);
+}
+
+Port Engine::compile_port(const PortState& state) const {
+  Port port;
+  port.id = state.id;
+  port.attached = true;
+  port.up = state.link.up;
+  port.multi_buffer = state.attached->multi_buffer();
+  port.finish_checksums = state.attached->finishes_checksums();
+  port.can_punt = state.can_punt;
+  port.bridge = state.bridge;
+  port.mtu_bytes = state.link.mtu_bytes;
+  port.mac = state.link.mac;
+  const auto& queues = state.attached->queues();
+  for (const auto& worker : workers_) {
+    // Its own queue, or one of the others', spread over them. A device may have fewer transmit queues
+    // than receive queues.
+    const size_t usable = std::min<size_t>(queues.size(), std::max(state.link.tx_queues, 1u));
+    PortQueue* chosen = queues[worker->id().index() % usable].get();
+    for (size_t i = 0; i < usable; ++i) {
+      if (queues[i]->owner != worker->id()) continue;
+      chosen = queues[i].get();
+      break;
+    }
+    port.tx_queue.push_back(chosen);
+  }
+  return port;
+}
+
+void Engine::publish() {
+  auto next = std::make_unique<Snapshot>();
+  next->generation = ++generation_;
+  next->ports.resize(next_port_);
+  next->worker_queues.resize(workers_.size());
+  for (const auto& [id, state] : ports_) {
+    next->ports[id.index()].id = id;
+    if (!state.attached) continue;
+    next->ports[id.index()] = compile_port(state);
+    for (const auto& queue : state.attached->queues()) {
+      next->worker_queues[queue->owner.index()].push_back(queue.get());
+    }
+  }
+  for (size_t i = 0; i < bridges_.size(); ++i) {
+    Bridge bridge;
+    bridge.id = BridgeId(static_cast<uint16_t>(i));
+    bridge.aging_ms = bridges_[i].options.aging_ms;
+    bridge.macs = bridges_[i].macs;
+    bridge.members = bridges_[i].options.members;
+    next->bridges.push_back(std::move(bridge));
+  }
+  snapshots_->publish(std::move(next));
+  // Sleepers need not be waited for, but they should not forward by the old state when they wake.
+  for (const auto& worker : workers_) mesh_->doorbell(worker->id()).ring();
+  const uint64_t ticket = qsbr_->start();
+  qsbr_->wait(ticket);
+  snapshots_->collect();
+}
+
+}  // namespace starocean::dataplane

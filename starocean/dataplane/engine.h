@@ -1,0 +1,158 @@
+// The data plane as a whole: packet memory, workers, ports, bridges. It owns everything that the workers
+// use, compiles it into snapshots, publishes them, and takes back what no worker uses any more.
+//
+// One control thread calls all of it (the daemon serialises). A call that changes something returns when
+// the change is live on every worker. Nothing here is on the packet path, but service() feeds it:
+// punted packets and reports of MAC moves come from the workers through rings.
+//
+//   auto engine = Engine::create(options);
+//   PortId lan1 = *engine->add_port({.name = "lan1", .device = "lan1"});
+//   engine->attach(lan1, link_state);                     now it receives
+//   engine->set_bridges({{.name = "office", .members = {lan1, lan2}}});
+//   loop: poll(engine->event_fd(), 250 ms); engine->service(now_ms);
+//   engine->drain(); engine->shut_down();
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "starocean/base/result.h"
+#include "starocean/dataplane/attached_port.h"
+#include "starocean/dataplane/loop_detector.h"
+#include "starocean/dataplane/worker.h"
+#include "starocean/xsk/punt.h"
+
+namespace starocean::dataplane {
+
+struct EngineOptions {
+  xsk::UmemOptions memory;
+  std::vector<int> cpus;  // a worker for each, pinned; empty: one worker, not pinned
+  PollMode poll = PollMode::kAdaptive;
+};
+
+struct BridgeOptions {
+  std::string name;
+  uint32_t aging_ms = 300'000;
+  uint32_t mac_limit = 16384;
+  std::vector<PortId> members = {};
+  std::vector<std::pair<uint64_t, PortId>> static_macs = {};
+};
+
+// Where the frames are; total = all the others added up, once traffic stands still.
+struct FrameCensus {
+  uint64_t total = 0, depot = 0, pools = 0, in_rx = 0, in_tx = 0, in_flight = 0, punting = 0;
+};
+
+class Engine {
+ public:
+  static Result<std::unique_ptr<Engine>> create(const EngineOptions& options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // --- Ports. A port is a name; it is attached while its device is there. ---
+  Result<PortId> add_port(const PortOptions& options);
+  // Detaches, and forgets the port. Its number is not used again while the process lives.
+  void remove_port(PortId port);
+  Status attach(PortId port, const LinkState& link);
+  void detach(PortId port);
+  // The device's state has changed. An MTU that the port cannot carry as attached fails: attach anew.
+  Status update_link(PortId port, const LinkState& link);
+
+  // Replaces all bridges. A port may be in one only (the caller has checked). A bridge that stays, by
+  // name and mac_limit, keeps what it has learned.
+  void set_bridges(const std::vector<BridgeOptions>& bridges);
+
+  // --- Running ---
+  Status start_workers();
+  // Readable when service() has something to do before its next regular call.
+  int event_fd() { return mesh_->control_doorbell().fd(); }
+  // Gives punted packets to Linux, ages the MAC table, watches for loops. Call at least every 250 ms.
+  void service(uint64_t now_ms);
+  // Detaches all programs, and waits until what was received has been sent; bounded.
+  void drain();
+  // Stops the workers and closes all sockets. Afterwards every frame is in the depot or a pool.
+  void shut_down();
+  // Called on a new loop.
+  std::function<void(const LoopDetector::Loop&)> on_loop;
+
+  // --- Reading ---
+  struct PortView {
+    PortId id;
+    const PortOptions& options;
+    const AttachedPort* attached;  // null while detached
+    const LinkState& link;
+    BridgeId bridge;
+    PortCounters::Values counters;
+  };
+  std::vector<PortView> ports() const;
+  const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
+  struct BridgeState {
+    BridgeOptions options;
+    std::shared_ptr<BridgeMacs> macs;
+  };
+  // By BridgeId.
+  const std::vector<BridgeState>& bridges() const { return bridges_; }
+  // Queue counters over the life of the port, re-attachments included.
+  QueueCounters::Values queue_counters(const PortQueue& queue) const;
+  FrameCensus census() const;
+  std::vector<LoopDetector::Loop> loops() const { return loop_detector_.loops(); }
+  const xsk::Umem& umem() const { return *umem_; }
+  uint64_t generation() const { return generation_; }
+  uint32_t frames_to_worker(WorkerId worker) const { return mesh_->frames_to(worker); }
+  // Why nothing can be given back to Linux; empty when it can.
+  const std::string& punt_problem() const { return punt_problem_; }
+
+ private:
+  struct PortState {
+    PortId id;
+    PortOptions options;
+    LinkState link;
+    BridgeId bridge;
+    bool can_punt = false;
+    std::unique_ptr<AttachedPort> attached;
+    std::map<uint16_t, QueueCounters::Values> past_queues;  // of sockets closed since
+  };
+
+  explicit Engine(const EngineOptions& options) : options_(options) {}
+  Status build();
+  std::vector<WorkerId> queue_owners(PortId port, uint32_t queues) const;
+  void publish();
+  Port compile_port(const PortState& state) const;
+  void close_port(PortState& state);
+  void punt_from_workers();
+  void punt_batch(std::span<HandoffItem> items);
+  void watch_moves(uint64_t now_ms);
+  void age_macs(uint64_t now_ms);
+  void flush_port(PortId port);
+  uint64_t packets_moved() const;
+
+  EngineOptions options_;
+  std::unique_ptr<xsk::Umem> umem_;
+  std::unique_ptr<xsk::FrameDepot> depot_;
+  std::unique_ptr<xsk::FramePool> control_pool_;
+  std::vector<std::unique_ptr<xsk::FramePool>> pools_;
+  std::unique_ptr<HandoffMesh> mesh_;
+  std::unique_ptr<MacMoveRing> mac_moves_;
+  std::unique_ptr<ring::Qsbr> qsbr_;
+  std::unique_ptr<ring::SnapshotPublisher<Snapshot>> snapshots_;
+  std::map<PortId, PortState> ports_;
+  std::vector<BridgeState> bridges_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::optional<xsk::Punt> punt_;
+  std::string punt_problem_;
+  std::unique_ptr<PortCounters[]> control_counters_;  // what this thread does to packets
+  LoopDetector loop_detector_;
+  uint16_t next_port_ = 0;
+  uint64_t generation_ = 0;
+  uint64_t punting_ = 0;
+  uint64_t next_aging_ms_ = 0;
+};
+
+}  // namespace starocean::dataplane

@@ -1,0 +1,174 @@
+// What the engine does while it runs, at its end, and what can be read of it.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <thread>
+
+#include "starocean/dataplane/engine.h"
+
+namespace starocean::dataplane {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr size_t kPuntBatch = 256;
+constexpr milliseconds kDrainPoll{5};
+constexpr int kDrainPolls = 200;
+constexpr uint64_t kLongestSweepPauseMs = 60'000;
+
+}  // namespace
+
+Status Engine::start_workers() {
+  for (const auto& worker : workers_) {
+    if (Status started = worker->start(); !started) return started;
+  }
+  return {};
+}
+
+void Engine::service(uint64_t now_ms) {
+  punt_from_workers();
+  watch_moves(now_ms);
+  age_macs(now_ms);
+}
+
+void Engine::punt_from_workers() {
+  ring::Doorbell& doorbell = mesh_->control_doorbell();
+  do {
+    doorbell.drain();
+    for (const auto& worker : workers_) {
+      HandoffRing& ring = mesh_->to_control(worker->id());
+      std::array<HandoffItem, kPuntBatch> items;
+      while (const size_t count = ring.pop(items)) punt_batch({items.data(), count});
+    }
+    // The loop that calls us sleeps on the doorbell between two calls.
+    doorbell.announce_sleep();
+  } while (mesh_->frames_to_control() != 0);
+}
+
+void Engine::punt_batch(std::span<HandoffItem> items) {
+  punting_ += items.size();
+  for (size_t begin = 0, end = 0; begin < items.size(); begin = end) {
+    const PortId port = items[begin].port;
+    std::array<iovec, kPuntBatch> pieces;
+    std::array<xsk::PuntFrame, kPuntBatch> frames;
+    size_t count = 0;
+    const auto found = ports_.find(port);
+    const bool attached = found != ports_.end() && found->second.attached;
+    while (end < items.size() && items[end].port == port) {
+      const size_t first = end;
+      do {
+        pieces[end] = {umem_->frame_data(items[end].frame) + items[end].offset_bytes,
+                       items[end].len_bytes};
+      } while (items[end++].more && end < items.size());
+      frames[count++] = {.ifindex = attached ? found->second.link.ifindex : 0,
+                         .pieces = {pieces.data() + first, end - first}};
+    }
+    const size_t taken = punt_ && attached ? punt_->inject({frames.data(), count}) : 0;
+    control_counters_[port.index()].add(PortCounter::punted, taken);
+    control_counters_[port.index()].add(PortCounter::drop_punt_refused, count - taken);
+  }
+  for (const HandoffItem& item : items) control_pool_->put(xsk::Frame::adopt(item.frame));
+  punting_ -= items.size();
+}
+
+void Engine::watch_moves(uint64_t now_ms) {
+  std::array<MacMove, 256> moves;
+  // Bounded: in a storm the ring fills as fast as it is emptied.
+  for (size_t budget = mac_moves_->capacity(); budget > 0;) {
+    const size_t count = mac_moves_->pop(moves);
+    if (count == 0) break;
+    for (size_t i = 0; i < count; ++i) {
+      if (!loop_detector_.observe(moves[i], now_ms) || !on_loop) continue;
+      for (const LoopDetector::Loop& loop : loop_detector_.loops()) {
+        if (loop.mac == moves[i].mac && loop.bridge == moves[i].bridge) on_loop(loop);
+      }
+    }
+    budget -= std::min(budget, count);
+  }
+  loop_detector_.expire(now_ms);
+}
+
+// Look-ups never find what has expired; sweeping makes room and keeps lists short. A table is swept four
+// times per aging time, at least once a minute, in one go: a thousand entries take microseconds.
+void Engine::age_macs(uint64_t now_ms) {
+  if (now_ms < next_aging_ms_) return;
+  uint64_t pause_ms = kLongestSweepPauseMs;
+  for (size_t i = 0; i < bridges_.size(); ++i) {
+    const uint32_t aging_ms = bridges_[i].options.aging_ms;
+    table::MacTable& table = bridges_[i].macs->table();
+    table.age(static_cast<uint32_t>(now_ms), aging_ms, 0, table.bucket_count());
+    pause_ms = std::min<uint64_t>(pause_ms, aging_ms / 4);
+  }
+  next_aging_ms_ = now_ms + pause_ms;
+}
+
+uint64_t Engine::packets_moved() const {
+  uint64_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->counters().get(WorkerCounter::packets);
+  return sum;
+}
+
+void Engine::drain() {
+  for (auto& [id, state] : ports_) {
+    if (state.attached) state.attached->stop_receiving();
+  }
+  uint64_t moved = packets_moved();
+  for (int i = 0, quiet = 0; i < kDrainPolls && quiet < 3; ++i) {
+    std::this_thread::sleep_for(kDrainPoll);
+    punt_from_workers();
+    const uint64_t now = packets_moved();
+    quiet = now == moved && census().in_flight == 0 ? quiet + 1 : 0;
+    moved = now;
+  }
+}
+
+void Engine::shut_down() {
+  for (const auto& worker : workers_) worker->stop();
+  if (mesh_) punt_from_workers();
+  for (auto& [id, state] : ports_) {
+    if (!state.attached) continue;
+    state.attached->stop_receiving();
+    close_port(state);
+  }
+}
+
+std::vector<Engine::PortView> Engine::ports() const {
+  std::vector<PortView> views;
+  for (const auto& [id, state] : ports_) {
+    PortView view{id, state.options, state.attached.get(), state.link, state.bridge, {}};
+    for (const auto& worker : workers_) worker->port_counters(id).add_to(view.counters);
+    control_counters_[id.index()].add_to(view.counters);
+    views.push_back(view);
+  }
+  return views;
+}
+
+QueueCounters::Values Engine::queue_counters(const PortQueue& queue) const {
+  QueueCounters::Values values = AttachedPort::counters(queue);
+  const auto& past = ports_.at(queue.port).past_queues;
+  if (const auto found = past.find(queue.queue.value()); found != past.end()) {
+    for (size_t i = 0; i < values.size(); ++i) values[i] += found->second[i];
+  }
+  return values;
+}
+
+FrameCensus Engine::census() const {
+  FrameCensus census;
+  census.total = umem_->frames();
+  census.depot = depot_->frames();
+  census.pools = control_pool_->frames();
+  for (const auto& pool : pools_) census.pools += pool->frames();
+  for (const auto& [id, state] : ports_) {
+    if (!state.attached) continue;
+    for (const auto& queue : state.attached->queues()) {
+      census.in_rx += queue->socket->frames_in_receive();
+      census.in_tx += queue->socket->frames_in_transmit();
+    }
+  }
+  for (const auto& worker : workers_) census.in_flight += mesh_->frames_to(worker->id());
+  census.punting = punting_ + mesh_->frames_to_control();
+  return census;
+}
+
+}  // namespace starocean::dataplane

@@ -1,0 +1,65 @@
+// A packet on its way through one worker, and the batch that it travels in.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "starocean/base/ids.h"
+#include "starocean/xsk/frame.h"
+#include "starocean/xsk/socket.h"
+
+namespace starocean::dataplane {
+
+// Packets per batch: enough to spread the cost of a ring operation and to let prefetches arrive, few
+// enough that their headers stay in the first-level cache.
+inline constexpr uint32_t kBatchPackets = 64;
+
+// Buffers a received packet may have: the longest that Linux makes, a 64 KiB super-packet, takes 37 frames
+// of 2048 bytes. A receive call takes at most a batch of them.
+inline constexpr uint32_t kMaxBuffers = kBatchPackets;
+// Buffers a transmitted packet may have: CONFIG_MAX_SKB_FRAGS, by default 17, and one
+// (Documentation/networking/af_xdp.rst, "Multi-Buffer Support").
+inline constexpr uint32_t kMaxTransmitBuffers = 18;
+
+// Owns its frames. Most packets are one buffer; of the others, `rest` lies in the batch.
+struct Packet {
+  xsk::Buffer head;
+  std::span<xsk::Buffer> rest;
+  uint32_t len_bytes = 0;    // of all buffers
+  uint64_t destination = 0;  // MAC addresses as numbers, see l2.h
+  uint64_t source = 0;
+
+  uint32_t buffers() const { return 1 + static_cast<uint32_t>(rest.size()); }
+};
+
+// What one receive call brought, from one port. Reused; belongs to one worker.
+struct Batch {
+  PortId in_port;
+  uint32_t count = 0;
+  std::array<Packet, kBatchPackets> packets;
+  std::array<xsk::Buffer, kBatchPackets> rest;
+
+  std::span<Packet> all() { return {packets.data(), count}; }
+};
+
+// Takes the buffers of whole packets that a socket delivered.
+inline void fill_batch(Batch& batch, PortId in_port, std::span<xsk::RxBuffer> buffers) {
+  batch.in_port = in_port;
+  batch.count = 0;
+  uint32_t rest_used = 0;
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    Packet& packet = batch.packets[batch.count++];
+    packet.head = std::move(buffers[i].buffer);
+    packet.len_bytes = packet.head.len_bytes;
+    const uint32_t rest_begin = rest_used;
+    while (buffers[i].more && i + 1 < buffers.size()) {
+      ++i;
+      packet.len_bytes += buffers[i].buffer.len_bytes;
+      batch.rest[rest_used++] = std::move(buffers[i].buffer);
+    }
+    packet.rest = {batch.rest.data() + rest_begin, rest_used - rest_begin};
+  }
+}
+
+}  // namespace starocean::dataplane
