@@ -1,0 +1,194 @@
+// The configuration: one YAML file, read, checked as a whole, and turned into plain structs.
+//
+// The keys, their types, ranges, defaults and help are declared once, in schema.cc. The parser, the
+// JSON Schema (`starocean config schema`) and docs/configuration.md all come from there.
+//
+// parse_config needs neither root nor the devices: whatever can be known from the text alone is
+// checked here, and whatever depends on the machine (does the device exist, has it that many
+// queues, does its MTU fit the frames) when an interface is attached. For the errors of that moment
+// each item keeps the place where it was written: config.place(interface.mark_of("queues")) is
+// "site.yaml:9:18".
+//
+// A configuration is refused whole. The error then has one line per mistake, in the order of the
+// file, each line a sentence of its own:
+//
+//   site.yaml:4:3: cannot use the key 'qeues' in interfaces.lan1: there is no such key; did you
+//   mean 'queues'?                                                                      (on one
+//   line)
+//
+// Mistakes of syntax end the reading: then that line is the only one. At most kMaxReportedProblems
+// lines are written. Keys of later versions are refused as "not supported by this version", which
+// tells them from misspelt ones. No exception leaves these functions, whatever the input.
+//
+// Thread rules: a Config is a value; once parsed nobody changes it, and any thread may read it.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "starocean/base/result.h"
+#include "starocean/control/yaml.h"
+
+namespace starocean::control {
+
+// The enumerators stand in the order of the choices in schema.cc.
+enum class Poll : uint8_t { kAdaptive, kBusy, kInterrupt };
+enum class HugePages : uint8_t { kAuto, k1G, k2M, kNone };
+enum class OnExit : uint8_t { kPass };
+enum class Attach : uint8_t { kAuto, kNative, kGeneric };
+enum class ZeroCopy : uint8_t { kAuto, kRequire, kOff };
+enum class Io : uint8_t { kAuto, kAfXdp };
+enum class Checksums : uint8_t { kAuto, kOn, kOff };
+
+// As written in the file: "adaptive", "1G", "require" …
+std::string_view to_string(Poll value);
+std::string_view to_string(HugePages value);
+std::string_view to_string(OnExit value);
+std::string_view to_string(Attach value);
+std::string_view to_string(ZeroCopy value);
+std::string_view to_string(Io value);
+std::string_view to_string(Checksums value);
+
+using MacBytes = std::array<uint8_t, 6>;  // in the order of the wire
+
+// Where an item stands in the file, for errors found later than parsing. It takes no part in
+// comparisons: two items are equal that say the same.
+struct Origin {
+  Mark mark{};                                               // of the item's key
+  std::vector<std::pair<std::string, Mark>> key_marks = {};  // of the values written under it
+
+  // Where the value of `key` ("queues", "zerocopy" …) was written, or `mark` when it was not.
+  Mark mark_of(std::string_view key) const;
+  bool operator==(const Origin&) const { return true; }
+};
+
+struct WorkersConfig : Origin {
+  std::vector<int> cpus;  // one pinned worker each; empty: one worker, not pinned
+  Poll poll = Poll::kAdaptive;
+
+  size_t count() const { return cpus.empty() ? 1 : cpus.size(); }
+  bool operator==(const WorkersConfig&) const = default;
+};
+
+struct MemoryConfig : Origin {
+  uint32_t frames = 32768;
+  uint32_t frame_size = 2048;  // bytes: 2048 or 4096
+  HugePages hugepages = HugePages::kAuto;
+  // Bytes left free in front of each received packet, besides the 256 that the kernel itself leaves
+  // (XDP_PACKET_HEADROOM, linux/bpf.h).
+  uint32_t headroom = 0;
+
+  bool operator==(const MemoryConfig&) const = default;
+};
+
+// Descriptors in the four rings of each queue: powers of two, as the kernel demands
+// (Documentation/networking/af_xdp.rst, "Rings").
+struct RingSizes {
+  uint32_t rx = 2048;
+  uint32_t tx = 2048;
+  uint32_t fill = 2048;
+  uint32_t completion = 2048;
+
+  bool operator==(const RingSizes&) const = default;
+};
+
+struct InterfaceConfig : Origin {
+  std::string name;                // the key; what bridges and the command line call it
+  std::string device;              // the Linux device; the name where the file gives none
+  std::optional<uint32_t> queues;  // the first so many; nullopt: all that the device has
+  Attach attach = Attach::kAuto;
+  ZeroCopy zerocopy = ZeroCopy::kAuto;
+  Io io = Io::kAuto;
+  bool offload = false;
+  RingSizes rings;
+  Checksums checksums =
+      Checksums::kAuto;  // finish the unfinished transport checksums of local peers
+
+  bool operator==(const InterfaceConfig&) const = default;
+};
+
+struct BridgeMember : Origin {
+  std::string interface;  // the name of a declared interface, in no other bridge
+
+  bool operator==(const BridgeMember&) const = default;
+};
+
+struct StaticMac : Origin {
+  MacBytes mac{};         // a unicast address, once in this bridge
+  std::string interface;  // a member of this bridge
+
+  bool operator==(const StaticMac&) const = default;
+};
+
+struct BridgeConfig : Origin {
+  std::string name;
+  std::vector<BridgeMember> interfaces;  // in the order of the file
+  // Default: IEEE 802.1Q-2018, table 8-6.
+  std::chrono::milliseconds mac_aging{300'000};
+  uint32_t mac_limit = 16384;  // entries, static ones counted
+  std::vector<StaticMac> static_macs;
+
+  bool operator==(const BridgeConfig&) const = default;
+};
+
+struct ApiConfig : Origin {
+  std::string host;  // an IPv4 address, an IPv6 address without brackets, or a host name
+  uint16_t port = 0;
+
+  bool operator==(const ApiConfig&) const = default;
+};
+
+struct Config {
+  std::string file;  // the name given to parse_config, for place()
+  int version = 1;
+  std::string node;  // empty: the machine's host name
+  WorkersConfig workers;
+  MemoryConfig memory;
+  OnExit on_exit = OnExit::kPass;
+  std::vector<InterfaceConfig> interfaces;  // in the order of the file
+  std::vector<BridgeConfig> bridges;        // in the order of the file
+  std::optional<ApiConfig> api;             // nullopt: no HTTP
+
+  // "file:line:column", or "file" for a mark that is not from a file.
+  std::string place(Mark mark) const;
+  // Whether both say the same: the file's name does not count, nor do marks and defaults written
+  // out.
+  bool operator==(const Config& other) const;
+};
+
+inline constexpr size_t kMaxReportedProblems = 20;
+
+// `file_name` only names the text in errors.
+Result<Config> parse_config(std::string_view yaml_text, std::string_view file_name);
+// Reads `path` (at most kMaxYamlBytes of it) and parses it.
+Result<Config> load_config(const std::string& path);
+
+// What a worker has in hand besides rings: a batch of 64 being received, one being processed, and
+// two handed over to or from another worker.
+inline constexpr uint32_t kFramesInHandPerWorker = 256;
+
+// How many frames the rings and workers need so that none starves: per queue a full fill ring and a
+// full tx ring, per worker kFramesInHandPerWorker. `queues` has one number per entry of
+// config.interfaces: the queues that it will really use.
+uint64_t frames_needed(const Config& config, std::span<const uint32_t> queues);
+// Refuses a memory.frames below frames_needed. For the moment when the devices are known;
+// check_summary asks it with the numbers in the file, an "all" counted as one queue.
+Status check_frames(const Config& config, std::span<const uint32_t> queues);
+
+// What `starocean config check` prints of a configuration that is right: a line per item, then a
+// line starting with "note: " for each thing that is allowed but rarely meant (an interface in no
+// bridge, a bridge with fewer than two interfaces). Fails as check_frames does.
+Result<std::string> check_summary(const Config& config);
+
+// The configuration as YAML with every default written out; parse_config of it gives an equal
+// Config.
+std::string describe(const Config& config);
+
+}  // namespace starocean::control

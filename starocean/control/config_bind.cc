@@ -1,0 +1,93 @@
+// From the checked YAML tree to Config: which key goes where.
+
+#include "starocean/control/config_bind.h"
+
+#include "starocean/control/config_reader.h"
+#include "starocean/control/config_value.h"
+
+namespace starocean::control {
+namespace {
+
+void bind_workers(ObjectReader reader, WorkersConfig& workers) {
+  reader.origin(workers);
+  reader.integers("cpus", workers.cpus);
+  reader.choice("poll", workers.poll);
+}
+
+void bind_memory(ObjectReader reader, MemoryConfig& memory) {
+  reader.origin(memory);
+  reader.integer("frames", memory.frames);
+  reader.size("frame_size", memory.frame_size);
+  reader.choice("hugepages", memory.hugepages);
+  reader.size("headroom", memory.headroom);
+}
+
+void bind_rings(ObjectReader reader, RingSizes& rings) {
+  reader.integer("rx", rings.rx);
+  reader.integer("tx", rings.tx);
+  reader.integer("fill", rings.fill);
+  reader.integer("completion", rings.completion);
+}
+
+InterfaceConfig bind_interface(const std::string& name, ObjectReader reader) {
+  InterfaceConfig interface;
+  interface.name = name;
+  interface.device = name;
+  reader.origin(interface);
+  reader.text("device", interface.device);
+  reader.integer_or_choice("queues", interface.queues);
+  reader.choice("attach", interface.attach);
+  reader.choice("zerocopy", interface.zerocopy);
+  reader.choice("io", interface.io);
+  reader.choice("offload", interface.offload);
+  reader.choice("checksums", interface.checksums);
+  if (auto rings = reader.object("rings")) bind_rings(*rings, interface.rings);
+  return interface;
+}
+
+BridgeConfig bind_bridge(const std::string& name, ObjectReader reader) {
+  BridgeConfig bridge;
+  bridge.name = name;
+  reader.origin(bridge);
+  for (const auto& member : reader.members("interfaces")) {
+    // Nothing can be set for a member yet; reading it refuses what it holds.
+    reader.item("interfaces", member);
+    bridge.interfaces.push_back({{member.mark}, member.name});
+  }
+  reader.duration("mac_aging", bridge.mac_aging);
+  reader.integer("mac_limit", bridge.mac_limit);
+  bridge.static_macs = reader.mac_table("static");
+  return bridge;
+}
+
+ApiConfig bind_api(ObjectReader reader) {
+  ApiConfig api;
+  reader.origin(api);
+  std::string listen;
+  reader.text("listen", listen);
+  if (const auto address = parse_host_port(listen)) {
+    api.host = address->host;
+    api.port = address->port;
+  }
+  return api;
+}
+
+}  // namespace
+
+void bind_config(const YamlNode& root, Config& config, Problems& problems) {
+  ObjectReader reader(config_schema(), root, "", root.mark, problems);
+  reader.integer("version", config.version);
+  reader.text("node", config.node);
+  reader.choice("on_exit", config.on_exit);
+  if (auto workers = reader.object("workers")) bind_workers(*workers, config.workers);
+  if (auto memory = reader.object("memory")) bind_memory(*memory, config.memory);
+  for (const auto& item : reader.named("interfaces")) {
+    config.interfaces.push_back(bind_interface(item.name, reader.item("interfaces", item)));
+  }
+  for (const auto& item : reader.named("bridges")) {
+    config.bridges.push_back(bind_bridge(item.name, reader.item("bridges", item)));
+  }
+  if (auto api = reader.object("api")) config.api = bind_api(*api);
+}
+
+}  // namespace starocean::control

@@ -1,0 +1,103 @@
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "starocean/control/config.h"
+#include "starocean/control/config_value.h"
+
+namespace starocean::control {
+namespace {
+
+std::string in_quotes(std::string_view text) {
+  std::string out(1, '"');
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out += '"';
+}
+
+bool is_boolean_of_yaml_1_1(std::string_view text) {
+  constexpr std::array<std::string_view, 6> kWords = {"y", "yes", "on", "n", "no", "off"};
+  std::string lower(text);
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return std::find(kWords.begin(), kWords.end(), lower) != kWords.end();
+}
+
+// Without quotes where YAML 1.1 and 1.2 both take it for a text.
+std::string scalar(std::string_view text) {
+  const bool is_word = is_label(text) && text.front() > '9' && text != "null" && text != "Null" &&
+                       text != "NULL" && !is_number_or_boolean(text) &&
+                       !is_boolean_of_yaml_1_1(text);
+  return is_word ? std::string(text) : in_quotes(text);
+}
+
+void line(std::string& out, size_t indent, std::string_view key, std::string_view value) {
+  out.append(indent, ' ').append(key).append(value.empty() ? ":" : ": ").append(value) += '\n';
+}
+
+void number(std::string& out, size_t indent, std::string_view key, uint64_t value) {
+  line(out, indent, key, std::to_string(value));
+}
+
+void interface(std::string& out, const InterfaceConfig& item) {
+  line(out, 2, scalar(item.name), "");
+  line(out, 4, "device", scalar(item.device));
+  line(out, 4, "queues", item.queues ? std::to_string(*item.queues) : "all");
+  line(out, 4, "attach", to_string(item.attach));
+  line(out, 4, "zerocopy", scalar(to_string(item.zerocopy)));
+  line(out, 4, "io", to_string(item.io));
+  line(out, 4, "offload", item.offload ? "true" : "false");
+  line(out, 4, "checksums", scalar(to_string(item.checksums)));
+  line(out, 4, "rings", "");
+  number(out, 6, "rx", item.rings.rx);
+  number(out, 6, "tx", item.rings.tx);
+  number(out, 6, "fill", item.rings.fill);
+  number(out, 6, "completion", item.rings.completion);
+}
+
+void bridge(std::string& out, const BridgeConfig& item) {
+  line(out, 2, scalar(item.name), "");
+  line(out, 4, "interfaces", item.interfaces.empty() ? "[]" : "");
+  for (const auto& member : item.interfaces) {
+    out.append("      - ").append(scalar(member.interface)) += '\n';
+  }
+  line(out, 4, "mac_aging", format_duration(item.mac_aging));
+  number(out, 4, "mac_limit", item.mac_limit);
+  line(out, 4, "static", item.static_macs.empty() ? "{}" : "");
+  for (const auto& entry : item.static_macs) {
+    line(out, 6, in_quotes(format_mac(entry.mac)), scalar(entry.interface));
+  }
+}
+
+}  // namespace
+
+std::string describe(const Config& config) {
+  std::string out;
+  number(out, 0, "version", static_cast<uint64_t>(config.version));
+  if (!config.node.empty()) line(out, 0, "node", scalar(config.node));
+  line(out, 0, "workers", "");
+  std::string cpus;
+  for (const int cpu : config.workers.cpus) {
+    cpus.append(cpus.empty() ? "" : ", ").append(std::to_string(cpu));
+  }
+  line(out, 2, "cpus", "[" + cpus + "]");
+  line(out, 2, "poll", to_string(config.workers.poll));
+  line(out, 0, "memory", "");
+  number(out, 2, "frames", config.memory.frames);
+  number(out, 2, "frame_size", config.memory.frame_size);
+  line(out, 2, "hugepages", to_string(config.memory.hugepages));
+  number(out, 2, "headroom", config.memory.headroom);
+  line(out, 0, "on_exit", to_string(config.on_exit));
+  line(out, 0, "interfaces", config.interfaces.empty() ? "{}" : "");
+  for (const auto& item : config.interfaces) interface(out, item);
+  line(out, 0, "bridges", config.bridges.empty() ? "{}" : "");
+  for (const auto& item : config.bridges) bridge(out, item);
+  if (config.api) {
+    line(out, 0, "api", "");
+    line(out, 2, "listen", in_quotes(format_host_port(config.api->host, config.api->port)));
+  }
+  return out;
+}
+
+}  // namespace starocean::control

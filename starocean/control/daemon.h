@@ -1,0 +1,19 @@
+// `starocean run`: the daemon, from start to end.
+#pragma once
+
+#include <string>
+
+#include "starocean/base/result.h"
+
+namespace starocean::control {
+
+struct RunOptions {
+  std::string config_path;
+  std::string socket_path;
+};
+
+// Returns when the daemon was asked to end (SIGTERM, SIGINT) and has detached from its interfaces,
+// or with the reason why it could not start; then nothing is left attached.
+Status run_daemon(const RunOptions& options);
+
+}  // namespace starocean::control

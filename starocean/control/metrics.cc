@@ -1,0 +1,112 @@
+#include "starocean/control/metrics.h"
+
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace starocean::control {
+namespace {
+
+// Builds the text family by family: all samples of a name stand together, after its HELP and TYPE.
+class Exposition {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    fmt::format_to(std::back_inserter(text_), "# HELP {} {}\n# TYPE {} {}\n", name, help, name,
+                   type);
+  }
+  // `labels` with their braces, or empty.
+  template <class Value>
+  void sample(std::string_view labels, Value value) {
+    fmt::format_to(std::back_inserter(text_), "{}{} {}\n", name_, labels, value);
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+  std::string name_;
+};
+
+template <class Items, class Labels, size_t kSize>
+void counter_families(Exposition& out, std::string_view prefix,
+                      const std::array<CounterInfo, kSize>& table, const Items& items,
+                      Labels labels_of) {
+  for (size_t i = 0; i < kSize; ++i) {
+    out.family(fmt::format("starocean_{}_{}_total", prefix, table[i].name), "counter",
+               fmt::format("{} ({})", table[i].help, table[i].unit));
+    for (const auto& item : items) out.sample(labels_of(item), item.counters[i]);
+  }
+}
+
+std::string port_labels(const InterfaceStatus& port) {
+  return fmt::format(R"({{interface="{}"}})", escape_label(port.name));
+}
+
+std::string queue_labels(const QueueStatus& queue) {
+  return fmt::format(R"({{interface="{}",queue="{}"}})", escape_label(queue.interface),
+                     queue.queue);
+}
+
+std::string worker_labels(const WorkerStatus& worker) {
+  return fmt::format(R"({{worker="{}"}})", worker.id);
+}
+
+void daemon_families(Exposition& out, const DaemonStatus& status) {
+  out.family("starocean_info", "gauge", "version and node name of the daemon; always 1");
+  out.sample(fmt::format(R"({{version="{}",node="{}"}})", escape_label(status.version),
+                         escape_label(status.node)),
+             1);
+  out.family("starocean_uptime_seconds", "gauge", "time since the daemon started");
+  out.sample("", fmt::format("{}.{:03}", status.uptime_ms / 1000, status.uptime_ms % 1000));
+  out.family("starocean_config_generation", "gauge", "configuration that is live on all workers");
+  out.sample("", status.generation);
+}
+
+void frame_families(Exposition& out, const FrameStatus& frames) {
+  out.family("starocean_frames_configured", "gauge", "frames in the UMEM");
+  out.sample("", frames.total);
+  out.family("starocean_frames", "gauge", "frames by place");
+  out.sample(R"({place="depot"})", frames.depot);
+  out.sample(R"({place="pools"})", frames.pools);
+  out.sample(R"({place="in_rx"})", frames.in_rx);
+  out.sample(R"({place="in_tx"})", frames.in_tx);
+  out.sample(R"({place="in_flight"})", frames.in_flight);
+  out.sample(R"({place="punting"})", frames.punting);
+  out.sample(R"({place="missing"})", frames.missing());
+}
+
+void port_families(Exposition& out, const std::vector<InterfaceStatus>& ports) {
+  out.family("starocean_port_up", "gauge", "1 if the interface is attached and has carrier");
+  for (const auto& port : ports) out.sample(port_labels(port), port.state == "up" ? 1 : 0);
+  out.family("starocean_port_mac_entries", "gauge", "MAC addresses learned behind the interface");
+  for (const auto& port : ports) out.sample(port_labels(port), port.mac_entries);
+  counter_families(out, "port", dataplane::kPortCounters, ports, port_labels);
+}
+
+}  // namespace
+
+std::string escape_label(std::string_view value) {
+  std::string escaped;
+  escaped.reserve(value.size());
+  for (const char c : value) {
+    if (c == '\n') {
+      escaped += "\\n";
+      continue;
+    }
+    if (c == '\\' || c == '"') escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
+std::string metrics_text(const DaemonStatus& status) {
+  Exposition out;
+  daemon_families(out, status);
+  frame_families(out, status.frames);
+  port_families(out, status.interfaces);
+  counter_families(out, "queue", dataplane::kQueueCounters, status.queues, queue_labels);
+  counter_families(out, "worker", dataplane::kWorkerCounters, status.workers, worker_labels);
+  return out.take();
+}
+
+}  // namespace starocean::control

@@ -1,0 +1,69 @@
+// Keeps the data plane's ports in step with the configuration and with the devices that Linux has.
+//
+// A configured interface has a port for as long as it is configured; the port is attached while the
+// device is there. Devices may come and go while the daemon runs: a device that is deleted leaves its
+// port "absent", one that is created under the name is attached again, with its counters going on. What
+// cannot be attached at run time is told in `problem`, and tried again every few seconds.
+//
+// At start and at reload nothing is left half done: an interface that cannot be attached refuses the
+// whole configuration, and what was attached for it is detached again.
+//
+// One thread at a time (the daemon holds its lock).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "starocean/base/result.h"
+#include "starocean/control/config.h"
+#include "starocean/dataplane/engine.h"
+#include "starocean/xsk/device_info.h"
+#include "starocean/xsk/link_monitor.h"
+
+namespace starocean::control {
+
+class PortManager {
+ public:
+  explicit PortManager(dataplane::Engine& engine) : engine_(engine) {}
+
+  // Makes the ports and bridges those of `config`. On failure everything is as before.
+  Status apply(const Config& config);
+  // Linux says that a device is new, has changed, or is gone.
+  void on_link(const xsk::LinkInfo& link);
+  // Tries again to attach what could not be. Call now and then.
+  void retry();
+
+  struct PortInfo {
+    std::string problem;  // why it is not attached; empty when it is
+    bool absent = false;  // its device does not exist
+  };
+  const std::map<PortId, PortInfo>& info() const { return info_; }
+
+ private:
+  struct Entry {
+    InterfaceConfig config;
+    PortId port;
+    uint32_t ifindex = 0;  // of the device last attached to
+  };
+  using Entries = std::map<std::string, Entry>;
+
+  Result<Entry> add(const Config& config, const InterfaceConfig& interface);
+  Status attach(Entry& entry);
+  void detach(Entry& entry);
+  void attach_at_run_time(Entry& entry);
+  void apply_bridges(const Config& config);
+  static dataplane::PortOptions port_options(const InterfaceConfig& interface, Poll poll);
+
+  dataplane::Engine& engine_;
+  Config current_;
+  Entries entries_;
+  std::map<PortId, PortInfo> info_;
+};
+
+// Of one device, as the engine wants it. Fails when the device is not there.
+Result<dataplane::LinkState> read_link_state(const std::string& device);
+
+}  // namespace starocean::control

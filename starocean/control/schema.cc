@@ -1,0 +1,306 @@
+// The table of keys. Innermost objects first; the whole file is kRoot, at the end.
+
+#include "starocean/control/schema.h"
+
+#include <algorithm>
+#include <array>
+
+#include "starocean/control/config.h"
+
+namespace starocean::control {
+namespace {
+
+using enum ValueKind;
+
+constexpr std::string_view kLater = "Of a later version.";
+
+constexpr auto kPolls = std::to_array<SchemaChoice>({
+    {"adaptive", "busy-poll under load, sleep in epoll after a short idle spell"},
+    {"busy", "never sleep: lowest latency, one CPU per worker at 100 %"},
+    {"interrupt", "always sleep when there is nothing to do"},
+});
+constexpr auto kHugePages = std::to_array<SchemaChoice>({
+    {"auto", "the largest pages that are free: 1G, else 2M, else ordinary ones"},
+    {"1G", "1 GiB pages, or refuse to start"},
+    {"2M", "2 MiB pages, or refuse to start"},
+    {"none", "ordinary pages"},
+});
+constexpr auto kOnExits = std::to_array<SchemaChoice>({
+    {"pass", "Linux goes on alone"},
+    {.name = "block", .help = "nothing passes", .supported = false},
+});
+constexpr auto kAttaches = std::to_array<SchemaChoice>({
+    {"auto", "native, and generic where the driver has no XDP"},
+    {"native", "in the driver, or refuse the interface"},
+    {"generic", "in the network stack: any device, slowly"},
+});
+constexpr auto kZeroCopies = std::to_array<SchemaChoice>({
+    {"auto", "zero-copy where the driver grants it, else copy"},
+    {"require", "zero-copy, or refuse the interface"},
+    {"off", "copy"},
+    {.name = "true", .help = "", .alias_of = "require"},
+    {.name = "false", .help = "", .alias_of = "off"},
+});
+constexpr auto kIos = std::to_array<SchemaChoice>({
+    {"auto", "the best that the device can do; now always AF_XDP"},
+    {"af_xdp", "AF_XDP sockets"},
+});
+constexpr auto kOffloads = std::to_array<SchemaChoice>({
+    {"false", "every packet goes through user space"},
+    {.name = "true", .help = "flows are pushed down into the XDP program", .supported = false},
+});
+constexpr auto kChecksumChoices = std::to_array<SchemaChoice>({
+    {"auto", "on for devices whose peer is this machine (veth), off for others"},
+    {"on", "finish them on every packet from this interface"},
+    {"off", "never touch them"},
+    {.name = "true", .help = "", .alias_of = "on"},
+    {.name = "false", .help = "", .alias_of = "off"},
+});
+constexpr auto kAllQueues = std::to_array<SchemaChoice>({
+    {"all", "every queue that the device has"},
+});
+
+constexpr SchemaKey ring(std::string_view key, std::string_view help) {
+  return {.key = key,
+          .kind = kInteger,
+          .help = help,
+          .fallback = "2048",
+          .min = 64,
+          .max = 32768,
+          .power_of_two = true};
+}
+
+constexpr auto kRingKeys = std::to_array<SchemaKey>({
+    ring("rx", "Descriptors in each receive ring."),
+    ring("tx", "Descriptors in each transmit ring."),
+    ring("fill", "Descriptors in each fill ring: frames waiting to be received into."),
+    ring("completion", "Descriptors in each completion ring: frames that were sent."),
+});
+constexpr SchemaObject kRings{"the rings of an interface", kRingKeys};
+
+constexpr auto kWorkerKeys = std::to_array<SchemaKey>({
+    {.key = "cpus",
+     .kind = kIntegerList,
+     .help = "CPUs, one worker pinned to each. Without it there is one worker, not pinned.",
+     .fallback = "[]",
+     .min = 0,
+     .max = 1023},
+    {.key = "poll",
+     .kind = kChoice,
+     .help = "How workers wait for packets.",
+     .fallback = "adaptive",
+     .choices = kPolls},
+});
+constexpr SchemaObject kWorkers{"the workers", kWorkerKeys};
+
+constexpr auto kMemoryKeys = std::to_array<SchemaKey>({
+    {.key = "frames",
+     .kind = kInteger,
+     .help =
+         "Packet buffers, shared by all interfaces. Each queue needs its fill and tx ring full of "
+         "them, each worker 256.",
+     .fallback = "32768",
+     .min = 512,
+     .max = 4194304},
+    {.key = "frame_size",
+     .kind = kSize,
+     .help = "Bytes of one packet buffer: 2048 or 4096. 2048 carry an MTU of up to 1770 without "
+             "multi-buffer.",
+     .fallback = "2048",
+     .min = 2048,
+     .max = 4096,
+     .power_of_two = true},
+    {.key = "hugepages",
+     .kind = kChoice,
+     .help = "The pages that hold the packet buffers.",
+     .fallback = "auto",
+     .choices = kHugePages},
+    {.key = "headroom",
+     .kind = kSize,
+     .help =
+         "Bytes left free before each received packet, besides the 256 that the kernel leaves. A "
+         "packet of 1522 bytes must still fit.",
+     .fallback = "0",
+     .min = 0,
+     .max = 4096 - 256 - 1522},
+});
+constexpr SchemaObject kMemory{"the memory", kMemoryKeys};
+
+constexpr auto kInterfaceKeys = std::to_array<SchemaKey>({
+    {.key = "device",
+     .kind = kText,
+     .help = "The Linux device. Default: the key of this interface.",
+     .format = TextFormat::kDevice},
+    {.key = "queues",
+     .kind = kInteger,
+     .help = "How many receive/transmit queue pairs to use, from queue 0 on.",
+     .fallback = "all",
+     .min = 1,
+     .max = 1024,
+     .choices = kAllQueues},
+    {.key = "attach",
+     .kind = kChoice,
+     .help = "Where the XDP program runs.",
+     .fallback = "auto",
+     .choices = kAttaches},
+    {.key = "zerocopy",
+     .kind = kChoice,
+     .help = "Whether the device reads and writes packet buffers itself.",
+     .fallback = "auto",
+     .choices = kZeroCopies},
+    {.key = "io",
+     .kind = kChoice,
+     .help = "How packets come and go.",
+     .fallback = "auto",
+     .choices = kIos},
+    {.key = "offload",
+     .kind = kChoice,
+     .help = "Whether decided flows stay in the kernel.",
+     .fallback = "false",
+     .choices = kOffloads},
+    {.key = "rings",
+     .kind = kObject,
+     .help = "Sizes of the rings of each queue.",
+     .object = &kRings},
+    {.key = "checksums",
+     .kind = kChoice,
+     .help =
+         "Whether to finish the transport checksums that Linux left unfinished because it thought "
+         "the device would.",
+     .fallback = "auto",
+     .choices = kChecksumChoices},
+});
+constexpr SchemaObject kInterface{"an interface", kInterfaceKeys};
+
+constexpr auto kMemberKeys = std::to_array<SchemaKey>({
+    {.key = "vlan", .help = kLater, .supported = false},
+    {.key = "trunk", .help = kLater, .supported = false},
+    {.key = "native", .help = kLater, .supported = false},
+});
+constexpr SchemaObject kMember{"a member of a bridge", kMemberKeys};
+
+constexpr auto kBridgeKeys = std::to_array<SchemaKey>({
+    {.key = "interfaces",
+     .kind = kMembers,
+     .help =
+         "The interfaces that it joins, each in one bridge only: a list of names, or a map from "
+         "names to what is special about them (nothing, in this version).",
+     .max = 1024,
+     .format = TextFormat::kDevice,
+     .object = &kMember,
+     .required = true},
+    {.key = "mac_aging",
+     .kind = kDuration,
+     .help =
+         "How long a learned address is kept after it was last seen (IEEE 802.1Q-2018, table 8-6, "
+         "allows 10 s and more).",
+     .fallback = "300s",
+     .min = 100,
+     .max = 1'000'000'000},
+    {.key = "mac_limit",
+     .kind = kInteger,
+     .help = "How many addresses it learns, static ones counted. Frames to others are flooded.",
+     .fallback = "16384",
+     .min = 1,
+     .max = 1048576},
+    {.key = "static",
+     .kind = kMacTable,
+     .help = "Unicast addresses that are never learned, moved or aged, each with its interface.",
+     .fallback = "{}",
+     .max = 65536,
+     .format = TextFormat::kDevice},
+    {.key = "vlan_interfaces", .help = kLater, .supported = false},
+});
+constexpr SchemaObject kBridge{"a bridge", kBridgeKeys};
+
+constexpr auto kApiKeys = std::to_array<SchemaKey>({
+    {.key = "listen",
+     .kind = kText,
+     .help = "Address and port: 127.0.0.1:30088, [::1]:30088 or localhost:30088.",
+     .format = TextFormat::kHostPort,
+     .required = true},
+});
+constexpr SchemaObject kApi{"the API", kApiKeys};
+
+constexpr auto kRootKeys = std::to_array<SchemaKey>({
+    {.key = "version",
+     .kind = kInteger,
+     .help = "Of this format.",
+     .min = 1,
+     .max = 1,
+     .required = true},
+    {.key = "node",
+     .kind = kText,
+     .help = "What this machine is called in logs and metrics. Default: its host name.",
+     .format = TextFormat::kLabel},
+    {.key = "workers", .help = "The threads that forward packets.", .object = &kWorkers},
+    {.key = "memory", .help = "The packet buffers.", .object = &kMemory},
+    {.key = "on_exit",
+     .kind = kChoice,
+     .help = "What happens to the interfaces' traffic when starocean ends.",
+     .fallback = "pass",
+     .choices = kOnExits},
+    {.key = "interfaces",
+     .kind = kNamed,
+     .help = "The Linux devices that are taken, by name.",
+     .fallback = "{}",
+     .max = 1024,
+     .format = TextFormat::kDevice,
+     .object = &kInterface},
+    {.key = "bridges",
+     .kind = kNamed,
+     .help = "Switches, by name: each learns and forwards on its own.",
+     .fallback = "{}",
+     .max = 1024,
+     .format = TextFormat::kLabel,
+     .object = &kBridge},
+    {.key = "api",
+     .help = "HTTP besides the control socket: read-only. Without it there is none.",
+     .object = &kApi},
+    {.key = "vlans", .help = kLater, .supported = false},
+    {.key = "vrfs", .help = kLater, .supported = false},
+    {.key = "acls", .help = kLater, .supported = false},
+    {.key = "uplinks", .help = kLater, .supported = false},
+    {.key = "tunnels", .help = kLater, .supported = false},
+    {.key = "slas", .help = kLater, .supported = false},
+    {.key = "policies", .help = kLater, .supported = false},
+    {.key = "nat", .help = kLater, .supported = false},
+    {.key = "services", .help = kLater, .supported = false},
+});
+constexpr SchemaObject kRoot{"the configuration", kRootKeys};
+
+}  // namespace
+
+const SchemaKey* SchemaObject::find(std::string_view key) const {
+  const auto found = std::find_if(
+      keys.begin(), keys.end(), [key](const SchemaKey& candidate) { return candidate.key == key; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+const SchemaObject& config_schema() {
+  return kRoot;
+}
+
+std::string_view to_string(Poll value) {
+  return kPolls[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(HugePages value) {
+  return kHugePages[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(OnExit value) {
+  return kOnExits[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(Attach value) {
+  return kAttaches[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(ZeroCopy value) {
+  return kZeroCopies[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(Io value) {
+  return kIos[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(Checksums value) {
+  return kChecksumChoices[static_cast<size_t>(value)].name;
+}
+
+}  // namespace starocean::control

@@ -1,0 +1,21 @@
+#include "starocean/control/status_line.h"
+
+#include <gtest/gtest.h>
+
+#include "starocean/control/status_sample.h"
+
+namespace starocean::control {
+namespace {
+
+TEST(StatusLine, OnePerQueueInTheNamesOfTheField) {
+  const auto lines = status_lines(sample_status());
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0],
+            "lan1:0 Filled=5000 Completed=5001 Received=5002 Transmitted=5003 [K]RxDropped=5007 "
+            "[K]RxInvalidDescs=5008 [K]TxInvalidDescs=5009 [K]RxRingFull=5010 "
+            "[K]RxFillRingEmpty=5011 [K]TxRingEmpty=5012");
+  EXPECT_EQ(lines[1].rfind("lan2:0 Filled=6000 ", 0), 0u);
+}
+
+}  // namespace
+}  // namespace starocean::control
