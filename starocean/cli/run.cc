@@ -1,0 +1,24 @@
+#include <memory>
+
+#include "starocean/cli/command_line.h"
+#include "starocean/control/daemon.h"
+
+namespace starocean::cli {
+
+void add_run(CLI::App& app, Context& context) {
+  CLI::App* const command = app.add_subcommand(
+      "run",
+      "Run the data plane in the foreground, logging to standard error. It answers on its socket\n"
+      "once it forwards. SIGTERM or SIGINT ends it: it drains and detaches; SIGHUP reloads.");
+  command->fallthrough();
+  const auto options = std::make_shared<control::RunOptions>();
+  command->add_option("--config", options->config_path, "The configuration to run")
+      ->type_name("FILE")
+      ->required();
+  command->callback([options, &context] {
+    options->socket_path = context.socket_path;
+    context.exit_code = outcome_of(context, control::run_daemon(*options));
+  });
+}
+
+}  // namespace starocean::cli
