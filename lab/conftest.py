@@ -1,0 +1,44 @@
+"""Fixtures of all labs. After every lab each daemon that still runs must account for every packet and
+every frame, end with status 0 when told to, and leave no XDP program behind."""
+
+import pytest
+
+from starocean_lab import Lab, machine, wait_until
+
+_TOOLS = machine.TOOLS + ("clang-14", "setpriv")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Adds the daemons' logs to the report of a lab that failed."""
+    report = (yield).get_result()
+    if call.when == "call":
+        item.lab_failed = report.failed
+    lab = item.funcargs.get("lab") if hasattr(item, "funcargs") else None
+    if report.failed and lab is not None:
+        for daemon in lab.daemons:
+            report.sections.append((f"log of {daemon.name}", daemon.log_tail(40)))
+
+
+def settle(daemon):
+    """What must be true of a daemon when its lab is over."""
+    daemon.assert_conserved()
+    devices = [interface["device"] for interface in daemon.show("interfaces")["interfaces"]]
+    status = daemon.stop()
+    assert status == 0, f"starocean ended with status {status} after SIGTERM:\n{daemon.log_tail()}"
+    for device in devices:
+        wait_until(lambda d=device: not daemon.namespace.has_xdp(d), f"{device} has no XDP program", 5)
+
+
+@pytest.fixture
+def lab(request):
+    """An empty lab, removed afterwards."""
+    reason = machine.missing(_TOOLS)
+    if reason:
+        pytest.skip(reason)
+    with Lab() as made:
+        yield made
+        if not getattr(request.node, "lab_failed", False):
+            for daemon in made.daemons:
+                if daemon.running():
+                    settle(daemon)

@@ -1,0 +1,112 @@
+"""In = out + named drops, and pool + rings + in flight = total frames: under load, with too little of
+everything, and across every event that may lose track of a frame. (All other labs end with it too.)"""
+
+import json
+
+import pytest
+
+from starocean_lab import traffic, wait_until
+from starocean_lab.lab import bridge_config
+from starocean_lab.namespace import cable
+from starocean_lab.wire import BROADCAST, TEST_ETHERTYPE, frame
+
+
+def device_packets(namespace, device):
+    """(received, sent) as Linux counts them."""
+    stats = json.loads(namespace.ip("-j", "-s", "link", "show", device).stdout)[0]["stats64"]
+    return stats["rx"]["packets"], stats["tx"]["packets"]
+
+
+def flood(host, size, destination=BROADCAST):
+    """Work for Background: raw frames to one address, as fast as Python can."""
+    def work(stop):
+        data = frame(destination, host.mac, b"flood", size=size)
+        with host.wire(TEST_ETHERTYPE) as wire:
+            while not stop.is_set():
+                for _ in range(64):
+                    wire.send(data)
+    return work
+
+
+def received(daemon):
+    return daemon.counters()["rx_packets"]
+
+
+def run_load(daemon, *works, packets=30_000):
+    """Until the daemon has received that many more packets; then everything must add up."""
+    before = received(daemon)
+    with traffic.Background(*works):
+        wait_until(lambda: received(daemon) > before + packets, f"{packets} packets have come", 60, 0.2)
+    daemon.assert_conserved()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("memory", [{}, {"frames": 12800}], ids=["plenty", "few-frames"])
+def test_floods_and_unicast_together(lab, workers, memory):
+    daemon, (a, b, c) = lab.switched(3, workers=workers, memory=memory)
+    a.ping(b.ipv4)
+    run_load(daemon, flood(a, 64), flood(b, 1514), flood(c, 300, a.mac), traffic.udp_load(a, b))
+    a.ping(b.ipv4)
+
+
+def test_jumbo_floods(lab):
+    daemon, (a, b, c) = lab.switched(3, workers=2, mtu=9000)
+    run_load(daemon, flood(a, 9014), flood(b, 5000), flood(c, 1793, a.mac), packets=10_000)
+    a.ping(b.ipv4, size=8972)
+
+
+def test_links_come_and_go_under_load(lab):
+    """Frames that sit in the rings of a device that vanishes are not lost to the pool."""
+    daemon, (a, b, c) = lab.switched(3, workers=2)
+    with traffic.Background(flood(a, 200), traffic.udp_load(c, a)):
+        for _ in range(5):
+            daemon.namespace.link_down("lan2")
+            wait_until(lambda: daemon.interface("lan2")["state"] == "down", "lan2 is down", 15, 0.1)
+            daemon.namespace.link_up("lan2")
+            wait_until(lambda: daemon.interface("lan2")["state"] == "up", "lan2 is up", 15, 0.1)
+        for _ in range(3):
+            daemon.namespace.ip("link", "del", "lan2")
+            wait_until(lambda: daemon.interface("lan2")["state"] == "absent", "lan2 is absent", 15, 0.1)
+            cable(daemon.namespace, "lan2", b.namespace, b.device, b_mac=b.mac)
+            wait_until(lambda: daemon.interface("lan2")["state"] == "up", "lan2 is back", 15, 0.1)
+    daemon.assert_conserved()
+    c.ping(a.ipv4)
+
+
+def test_reload_under_load(lab):
+    """A bridge loses and regains a member while traffic flows; a reload is live when it returns."""
+    daemon, (a, b, c) = lab.switched(3)
+    full, less = bridge_config(3), bridge_config(3)
+    less["bridges"]["lan"]["interfaces"] = ["lan1", "lan2"]
+    with traffic.Background(flood(a, 200), traffic.udp_load(b, a)):
+        generation = daemon.show("interfaces")["generation"]
+        for _ in range(5):
+            daemon.reload(less)
+            assert daemon.interface("lan3")["bridge"] == ""
+            daemon.reload(full)
+            assert daemon.interface("lan3")["bridge"] == "lan"
+        assert daemon.show("interfaces")["generation"] >= generation + 10
+    daemon.assert_conserved()
+    c.ping(a.ipv4)
+
+
+def test_agrees_with_what_linux_counts(lab):
+    """The hosts' own device counters and ours tell one story: sent by a host = received by us or dropped
+    by the kernel on the way, and what we sent is what the hosts received."""
+    daemon, (a, b) = lab.switched(2, ipv6=False)
+    base = {host: device_packets(host.namespace, host.device) for host in (a, b)}
+    counted = {port: daemon.interface(port)["counters"] for port in ("lan1", "lan2")}
+    with a.wire(TEST_ETHERTYPE) as a_wire, b.wire(TEST_ETHERTYPE) as b_wire:
+        for first in range(0, 5000, 100):
+            sent = [frame(BROADCAST, a.mac, (first + n).to_bytes(4, "big"), size=64) for n in range(100)]
+            for data in sent:
+                a_wire.send(data)
+            for data in sent:
+                b_wire.expect(data)
+    daemon.assert_conserved()
+    for host, port in ((a, "lan1"), (b, "lan2")):
+        host_in, host_out = (now - then for now, then in
+                             zip(device_packets(host.namespace, host.device), base[host], strict=True))
+        now = daemon.interface(port)["counters"]
+        assert host_out == now["rx_packets"] - counted[port]["rx_packets"]
+        assert host_in == now["tx_packets"] - counted[port]["tx_packets"]

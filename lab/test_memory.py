@@ -1,0 +1,103 @@
+"""`show memory` against what the kernel says in /proc/PID/smaps."""
+
+import re
+
+import pytest
+
+from starocean_lab import machine, wait_until
+
+_HEAD = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+\s*(.*)$")
+
+
+def smaps(pid):
+    """{(start, end): {'permissions', 'backing', 'Size', 'KernelPageSize', 'Rss', …}}, sizes in bytes."""
+    found, current = {}, None
+    with open(f"/proc/{pid}/smaps", encoding="ascii", errors="replace") as file:
+        for line in file:
+            head = _HEAD.match(line)
+            if head:
+                current = {"permissions": head[3], "backing": head[4]}
+                found[(int(head[1], 16), int(head[2], 16))] = current
+            elif " kB" in line:
+                key, value = line.split(":")
+                current[key] = int(value.split()[0]) * 1024
+    return found
+
+
+def disagreements(daemon):
+    """What `show memory` and smaps say differently; empty when they agree."""
+    shown = {(int(m["start"], 16), int(m["end"], 16)): m for m in daemon.show("memory")["mappings"]}
+    real = smaps(daemon.process.pid)
+    wrong = [f"{start:x}-{end:x} is only in smaps" for start, end in real.keys() - shown.keys()]
+    wrong += [f"{start:x}-{end:x} is only shown" for start, end in shown.keys() - real.keys()]
+    for key in shown.keys() & real.keys():
+        mapping, kernel = shown[key], real[key]
+        for name, expected in (("size_bytes", kernel["Size"]), ("permissions", kernel["permissions"]),
+                               ("page_size_bytes", kernel["KernelPageSize"])):
+            if mapping[name] != expected:
+                wrong.append(f"{mapping['name']}: {name} {mapping[name]}, smaps {expected}")
+    return wrong
+
+
+def assert_agrees(daemon):
+    """The heap may grow between the two readings, hence several tries."""
+    try:
+        wait_until(lambda: not disagreements(daemon), "show memory agrees with smaps", 5)
+    except Exception as error:
+        raise AssertionError("\n".join(disagreements(daemon))) from error
+    mappings = daemon.show("memory")["mappings"]
+    unnamed = [m for m in mappings if not m["name"] or m["kind"] == "other"]
+    assert not unnamed, f"mappings without an explanation: {unnamed}"
+    kinds = {m["kind"] for m in mappings}
+    assert {"umem", "ring", "code", "data", "heap", "stack", "library"} <= kinds
+    umem = [m for m in mappings if m["kind"] == "umem"]
+    frames = daemon.show("memory")["frames"]["total"]
+    assert sum(m["size_bytes"] for m in umem) >= frames * 2048
+    rings = [m for m in mappings if m["kind"] == "ring"]
+    assert any("lan1" in m["name"] for m in rings) and any("lan2" in m["name"] for m in rings)
+    return umem
+
+
+@pytest.mark.parametrize("wanted", ["auto", "2M"])
+def test_with_huge_pages(lab, wanted):
+    if lab.huge_pages(96) < 96:
+        pytest.skip("Linux found no room for 96 huge pages of 2 MiB; memory is short or fragmented")
+    free = machine.huge_pages()["free"]
+    daemon, (a, b) = lab.switched(2, memory={"frames": 16384, "hugepages": wanted})
+    a.ping(b.ipv4)
+    umem = assert_agrees(daemon)
+    assert daemon.show("memory")["hugepages"] == "2M"
+    assert all(m["page_size_bytes"] == 2 << 20 for m in umem)
+    taken = free - machine.huge_pages()["free"] + machine.huge_pages()["rsvd"]
+    assert taken * (2 << 20) >= 16384 * 2048
+
+
+def test_without_huge_pages(lab):
+    """None reserved: ordinary pages are used, and why is said aloud with the remedy."""
+    lab.huge_pages(0)
+    daemon, (a, b) = lab.switched(2, memory={"frames": 16384, "hugepages": "auto"})
+    a.ping(b.ipv4)
+    umem = assert_agrees(daemon)
+    memory = daemon.show("memory")
+    assert memory["hugepages"] == "none"
+    assert "nr_hugepages" in memory["note"] or "huge pages" in memory["note"]
+    assert all(m["page_size_bytes"] == 4096 for m in umem)
+    assert "huge" in daemon.log()
+
+
+def test_huge_pages_refused_by_configuration(lab):
+    lab.huge_pages(96)
+    daemon, _ = lab.switched(2, memory={"hugepages": "none"})
+    assert_agrees(daemon)
+    memory = daemon.show("memory")
+    assert memory["hugepages"] == "none" and memory["note"] == ""
+
+
+def test_orderly_end_gives_huge_pages_back(lab):
+    if lab.huge_pages(96) < 96:
+        pytest.skip("Linux found no room for 96 huge pages of 2 MiB; memory is short or fragmented")
+    free = machine.huge_pages()["free"]
+    daemon, _ = lab.switched(2)
+    assert machine.huge_pages()["free"] < free
+    assert daemon.stop() == 0
+    wait_until(lambda: machine.huge_pages()["free"] == free, "huge pages are free again", 5)
