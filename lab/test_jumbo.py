@@ -5,9 +5,11 @@ import socket
 
 import pytest
 
-from starocean_lab import traffic
+from starocean_lab import Wire, traffic
 from starocean_lab.lab import bridge_config
 from starocean_lab.wire import BROADCAST, frame
+
+LLDP = 0x88CC
 
 # Around the ends of fragments of 2048 and 4096 bytes with the kernel's 256 in front, and of the MTU.
 SIZES = sorted({*range(1500, 9014, 331),
@@ -40,6 +42,18 @@ def test_flooded_to_several_ports(lab):
             wire.expect(data)
     for wire in wires:
         wire.close()
+
+
+def test_given_back_to_linux_whole(lab):
+    """A burst of long frames to a reserved address: a socket on the device gets each in one piece."""
+    daemon, (a, _) = lab.switched(2, mtu=9000, ipv6=False)
+    with a.wire() as a_wire, Wire(daemon.namespace, "lan1", LLDP) as linux:
+        sent = [frame("01:80:c2:00:00:0e", a.mac, os.urandom(4000 + 50 * number), LLDP) for number in range(100)]
+        for data in sent:
+            a_wire.send(data)
+        for data in sent:
+            linux.expect(data)
+    assert daemon.interface("lan1")["counters"]["punted"] == len(sent)
 
 
 @FRAME_SIZES

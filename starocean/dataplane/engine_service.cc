@@ -32,26 +32,34 @@ void Engine::service(uint64_t now_ms) {
   age_macs(now_ms);
 }
 
+// Bounded by what the rings hold, so that a flood of such packets cannot keep this thread, and with it the
+// API, from everything else.
 void Engine::punt_from_workers() {
   ring::Doorbell& doorbell = mesh_->control_doorbell();
-  do {
-    doorbell.drain();
-    for (const auto& worker : workers_) {
-      HandoffRing& ring = mesh_->to_control(worker->id());
-      std::array<HandoffItem, kPuntBatch> items;
-      while (const size_t count = ring.pop(items)) punt_batch({items.data(), count});
+  doorbell.drain();
+  for (const auto& worker : workers_) {
+    HandoffRing& ring = mesh_->to_control(worker->id());
+    std::array<HandoffItem, kPuntBatch + kMaxBuffers> items;
+    size_t count = 0;
+    for (size_t done = 0; done < HandoffMesh::kRingItems; done += count) {
+      count = ring.pop({items.data(), kPuntBatch});
+      if (count == 0) break;
+      // The rest of the last packet is there too: packets are pushed whole.
+      while (items[count - 1].more && ring.pop(items[count])) ++count;
+      punt_batch({items.data(), count});
     }
-    // The loop that calls us sleeps on the doorbell between two calls.
-    doorbell.announce_sleep();
-  } while (mesh_->frames_to_control() != 0);
+  }
+  // The loop that calls us sleeps on the doorbell between two calls.
+  doorbell.announce_sleep();
+  if (mesh_->frames_to_control() != 0) doorbell.ring();
 }
 
 void Engine::punt_batch(std::span<HandoffItem> items) {
   punting_ += items.size();
   for (size_t begin = 0, end = 0; begin < items.size(); begin = end) {
     const PortId port = items[begin].port;
-    std::array<iovec, kPuntBatch> pieces;
-    std::array<xsk::PuntFrame, kPuntBatch> frames;
+    std::array<iovec, kPuntBatch + kMaxBuffers> pieces;
+    std::array<xsk::PuntFrame, kPuntBatch + kMaxBuffers> frames;
     size_t count = 0;
     const auto found = ports_.find(port);
     const bool attached = found != ports_.end() && found->second.attached;
