@@ -119,7 +119,10 @@ uint32_t Worker::turn() {
   for (PortQueue* queue : queues_) {
     queue->socket->reap(pool_);
     starving_ |= queue->socket->refill(pool_) != 0;
-    packets += receive_from(*queue);
+    const uint32_t received = receive_from(*queue);
+    // Per queue: a busy one must not keep the driver of an idle one asleep.
+    if (received == 0) queue->socket->kick_receive();
+    packets += received;
   }
   packets += egress_.take_handoffs();
   transmit_pending_ = !egress_.flush();
@@ -141,7 +144,6 @@ uint32_t Worker::receive_from(PortQueue& queue) {
 
 void Worker::idle(uint64_t now_ns) {
   if (idle_since_ns_ == 0) idle_since_ns_ = now_ns;
-  for (PortQueue* queue : queues_) queue->socket->kick_receive();
   if (poll_ == PollMode::kBusy) {
     cpu_relax();
     return;

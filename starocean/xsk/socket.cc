@@ -100,9 +100,9 @@ bool XskSocket::flush(FramePool& pool) {
     } else if (++fruitless == kFruitlessKicks) {
       return false;
     }
-    if (zero_copy_) break;
+    if (zero_copy_) break;  // the driver goes on by itself
   }
-  return pending == 0 || zero_copy_;
+  return pending == 0;
 }
 
 // False: no use trying again now.

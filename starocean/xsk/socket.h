@@ -80,11 +80,13 @@ class XskSocket {
   void transmit(Buffer buffer, bool more = false);
   // Shows the kernel what transmit() was given and starts it, with bounded retries; frames that came
   // back in between go into the pool. Returns false when the kernel still has not taken everything: call
-  // again next turn. Never spins on a dead device.
+  // again next turn, or soon. (A zero-copy driver works on its own, and may go to sleep, and ask to be
+  // woken, just after it has been looked at.) Never spins on a dead device.
   bool flush(FramePool& pool);
   // Published and not yet taken by the kernel: flush() has more to do.
   bool transmit_pending() { return tx_.pending() != 0; }
-  // Makes the kernel receive, when it has asked for that or busy polling is on.
+  // Makes the kernel receive, when it has asked for that or busy polling is on: call it when receive()
+  // has brought nothing.
   void kick_receive();
 
   // --- Any thread ----------------------------------------------------------------------------------
@@ -118,6 +120,9 @@ class XskSocket {
                                     const char* name);
   Status bind_any_mode();
   Status bind_mode(bool zero_copy);
+  Status prepare(bool register_umem);
+  int try_bind(uint16_t flags, int lender);
+  Status bind_error(int error, bool zero_copy) const;
   void set_tuning();
   void release_resources();
   bool kick_transmit();

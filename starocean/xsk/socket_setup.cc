@@ -80,60 +80,23 @@ Status XskSocket::bind_any_mode() {
 }
 
 Status XskSocket::bind_mode(bool zero_copy) {
+  const auto flags = static_cast<uint16_t>((zero_copy ? XDP_ZEROCOPY : XDP_COPY) |
+                                           (options_.need_wakeup ? XDP_USE_NEED_WAKEUP : 0) |
+                                           (options_.multi_buffer ? XDP_USE_SG : 0));
+  const int lender = umem_.lender(flags);
   for (int attempt = 0;; ++attempt) {
-    if (fd_ >= 0) {
-      // Frees rings and descriptor of the last attempt, not the tag.
-      const OwnerTag tag = std::exchange(tag_, kUserOwned);
-      release_resources();
-      tag_ = tag;
-    }
-    fd_ = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
-    if (fd_ < 0) {
-      const int error = errno;
-      return fail_system("cannot create the socket", error,
-                         error == EAFNOSUPPORT ? "the kernel lacks CONFIG_XDP_SOCKETS"
-                                               : "run as root or with CAP_NET_RAW");
-    }
-    const auto flags = static_cast<uint16_t>((zero_copy ? XDP_ZEROCOPY : XDP_COPY) |
-                                             (options_.need_wakeup ? XDP_USE_NEED_WAKEUP : 0) |
-                                             (options_.multi_buffer ? XDP_USE_SG : 0));
-    const int lender = umem_.lender(flags);
-    if (lender < 0) {
-      if (Status registered = umem_.register_on(fd_); !registered) return registered;
-    }
-    if (Status sized = set_sizes(); !sized) return sized;
-    if (Status mapped = map_rings(); !mapped) return mapped;
-    set_tuning();
-    sockaddr_xdp address{};
-    address.sxdp_family = AF_XDP;
-    address.sxdp_ifindex = ifindex_;
-    address.sxdp_queue_id = options_.queue;
-    address.sxdp_flags = flags;
-    if (lender >= 0) {
-      // The flags are inherited from the lender; repeating them is refused (net/xdp/xsk.c, xsk_bind).
-      address.sxdp_flags = XDP_SHARED_UMEM;
-      address.sxdp_shared_umem_fd = static_cast<uint32_t>(lender);
-    }
-    if (bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
-      shares_umem_ = lender >= 0;
-      umem_.add_lender(flags, fd_);
-      break;
-    }
-    const int error = errno;
-    if (error != EBUSY) {
-      return fail_system(fmt::format("cannot bind in {} mode", zero_copy ? "zero-copy" : "copy"),
-                         error,
-                         error == EINVAL ? "does the interface have this queue? see `ethtool -l`"
-                         : error == ENETDOWN ? "set the interface up with `ip link set dev NAME up`"
-                         : zero_copy         ? "its driver may have none; set `zerocopy: auto`"
-                                             : "see dmesg for what the driver says");
-    }
+    if (Status prepared = prepare(lender < 0); !prepared) return prepared;
+    const int error = try_bind(flags, lender);
+    if (error == 0) break;
+    if (error != EBUSY) return bind_error(error, zero_copy);
     if (attempt == kBusyTries) {
       return fail("cannot bind", "another AF_XDP socket has this queue",
                   "stop the program that has it, or choose another queue", EBUSY);
     }
     std::this_thread::sleep_for(kBusyPause);
   }
+  shares_umem_ = lender >= 0;
+  umem_.add_lender(flags, fd_);
   xdp_options granted{};
   socklen_t length = sizeof granted;
   if (getsockopt(fd_, SOL_XDP, XDP_OPTIONS, &granted, &length) != 0) {
@@ -141,6 +104,59 @@ Status XskSocket::bind_mode(bool zero_copy) {
   }
   zero_copy_ = (granted.flags & XDP_OPTIONS_ZEROCOPY) != 0;
   return {};
+}
+
+// A new socket with its rings, all that bind() needs.
+Status XskSocket::prepare(bool register_umem) {
+  if (fd_ >= 0) {
+    // Frees rings and descriptor of the last attempt, not the tag.
+    const OwnerTag tag = std::exchange(tag_, kUserOwned);
+    release_resources();
+    tag_ = tag;
+  }
+  fd_ = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (fd_ < 0) {
+    const int error = errno;
+    return fail_system("cannot create the socket", error,
+                       error == EAFNOSUPPORT ? "the kernel lacks CONFIG_XDP_SOCKETS"
+                                             : "run as root or with CAP_NET_RAW");
+  }
+  if (register_umem) {
+    if (Status registered = umem_.register_on(fd_); !registered) return registered;
+  }
+  if (Status sized = set_sizes(); !sized) return sized;
+  if (Status mapped = map_rings(); !mapped) return mapped;
+  set_tuning();
+  return {};
+}
+
+// 0 or an errno.
+int XskSocket::try_bind(uint16_t flags, int lender) {
+  sockaddr_xdp address{};
+  address.sxdp_family = AF_XDP;
+  address.sxdp_ifindex = ifindex_;
+  address.sxdp_queue_id = options_.queue;
+  address.sxdp_flags = flags;
+  if (lender >= 0) {
+    // The flags are inherited from the lender; repeating them is refused (net/xdp/xsk.c, xsk_bind).
+    address.sxdp_flags = XDP_SHARED_UMEM;
+    address.sxdp_shared_umem_fd = static_cast<uint32_t>(lender);
+  }
+  return bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+}
+
+Status XskSocket::bind_error(int error, bool zero_copy) const {
+  std::string remedy = "see dmesg for what the driver says";
+  if (error == EINVAL) {
+    remedy =
+        fmt::format("does the interface have this queue? see `ethtool -l {}`", options_.device);
+  } else if (error == ENETDOWN) {
+    remedy = fmt::format("set the interface up with `ip link set dev {} up`", options_.device);
+  } else if (zero_copy) {
+    remedy = "its driver may have none; set `zerocopy: auto`";
+  }
+  return fail_system(fmt::format("cannot bind in {} mode", zero_copy ? "zero-copy" : "copy"), error,
+                     std::move(remedy));
 }
 
 Status XskSocket::set_sizes() {
