@@ -1,0 +1,233 @@
+#include "starocean/bench/live_run.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "bpf/generate.h"
+#include "starocean/bench/generator.h"
+
+#ifndef BPF_F_TEST_XDP_LIVE_FRAMES
+#define BPF_F_TEST_XDP_LIVE_FRAMES (1U << 1)
+#endif
+
+namespace starocean::bench {
+namespace {
+
+constexpr std::chrono::milliseconds kSignalPause{1};
+
+void do_nothing(int) {}
+
+// No SA_RESTART: the call is to return.
+Status install_handler() {
+  struct sigaction action {};
+  action.sa_handler = do_nothing;
+  sigemptyset(&action.sa_mask);
+  if (sigaction(stop_signal(), &action, nullptr) == 0) return {};
+  return fail_system("cannot handle the signal that ends a run", errno);
+}
+
+int take_word(void*, void*, size_t) {
+  return 0;
+}
+
+struct FreeRing {
+  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+
+}  // namespace
+
+struct LiveRun::State {
+  ~State() {
+    for (const int fd : {home_fd, wake_fd}) {
+      if (fd >= 0) close(fd);
+    }
+  }
+
+  Options options;
+  std::unique_ptr<ring_buffer, FreeRing> ended;
+  int home_fd = -1;  // network namespace
+  int wake_fd = -1;  // readable: end
+  uint32_t batch = 0;
+  volatile generate_control* control = nullptr;
+  std::thread watcher;
+  std::atomic<bool> left_kernel = true;
+  std::atomic<uint64_t> pauses = 0;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool running = false;  // under mutex, as is outcome
+  Status outcome;
+
+  Status prepare_thread() const;
+  Status call_kernel() const;
+  void generate();
+  void watch();
+  void wake() const;
+  void signal_until_left(std::thread& generating);
+};
+
+void LiveRun::State::wake() const {
+  const uint64_t one = 1;
+  // Fails only when the counter is full, and then it is readable.
+  [[maybe_unused]] const ssize_t written = write(wake_fd, &one, sizeof(one));
+}
+
+Status LiveRun::State::prepare_thread() const {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, stop_signal());
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  pthread_setname_np(pthread_self(), "generate");
+  struct stat here {};
+  struct stat home {};
+  const bool at_home = stat("/proc/thread-self/ns/net", &here) == 0 && fstat(home_fd, &home) == 0 &&
+                       here.st_ino == home.st_ino && here.st_dev == home.st_dev;
+  if (!at_home && setns(home_fd, CLONE_NEWNET) != 0) {
+    return fail_system("cannot enter the network namespace of the device", errno,
+                       "this takes CAP_SYS_ADMIN");
+  }
+  if (options.cpu < 0) return {};
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(static_cast<size_t>(options.cpu), &cpus);
+  const int error = pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+  if (error == 0) return {};
+  return fail_system("cannot pin the generating thread to CPU " + std::to_string(options.cpu),
+                     error, "choose one that is online and allowed to this process");
+}
+
+// Returns when the kernel's rounds are up, or a signal came.
+Status LiveRun::State::call_kernel() const {
+  std::vector<uint8_t> frame(options.frame_bytes);
+  LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame.data(),
+              .data_size_in = static_cast<uint32_t>(frame.size()),
+              .repeat = static_cast<int>(UINT32_MAX - UINT32_MAX % batch),
+              .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch);
+  const int error = bpf_prog_test_run_opts(options.program_fd, &run);
+  if (error == 0 || error == -EINTR) return {};
+  return fail_system("cannot run the generator in the kernel", -error,
+                     "BPF_PROG_RUN with live frames takes Linux 5.18");
+}
+
+void LiveRun::State::generate() {
+  Status status = prepare_thread();
+  for (uint64_t calls = 0; status && control->stop == 0; ++calls) {
+    if (calls > 0) {
+      ++pauses;
+      control->resume = 1;
+    }
+    status = call_kernel();
+  }
+  {
+    const std::lock_guard lock(mutex);
+    outcome = std::move(status);
+  }
+  left_kernel = true;
+  wake();
+}
+
+void LiveRun::State::signal_until_left(std::thread& generating) {
+  control->stop = 1;
+  while (!left_kernel) {
+    // One that comes before the call is lost, hence again.
+    pthread_kill(generating.native_handle(), stop_signal());
+    std::this_thread::sleep_for(kSignalPause);
+  }
+}
+
+void LiveRun::State::watch() {
+  std::thread generating([this] { generate(); });
+  pollfd watched[] = {{.fd = wake_fd, .events = POLLIN, .revents = 0},
+                      {.fd = ring_buffer__epoll_fd(ended.get()), .events = POLLIN, .revents = 0}};
+  while (poll(watched, std::size(watched), -1) < 0 && errno == EINTR) {
+  }
+  signal_until_left(generating);
+  generating.join();
+  const std::lock_guard lock(mutex);
+  running = false;
+  changed.notify_all();
+}
+
+LiveRun::LiveRun(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LiveRun::LiveRun(LiveRun&&) noexcept = default;
+LiveRun& LiveRun::operator=(LiveRun&& other) noexcept {
+  if (state_ != nullptr) stop();
+  state_ = std::move(other.state_);
+  return *this;
+}
+LiveRun::~LiveRun() {
+  if (state_ != nullptr) stop();
+}
+
+Result<LiveRun> LiveRun::create(const Options& options) {
+  constexpr const char* kWhat = "cannot prepare a run of the generator";
+  auto state = std::make_unique<State>();
+  state->options = options;
+  state->ended.reset(ring_buffer__new(options.ended_map_fd, take_word, nullptr, nullptr));
+  if (!state->ended) return fail_system(kWhat, errno);
+  state->home_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+  state->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (state->home_fd < 0 || state->wake_fd < 0) return fail_system(kWhat, errno);
+  if (Status handler = install_handler(); !handler) return fail(handler.error());
+  return LiveRun(std::move(state));
+}
+
+Status LiveRun::start(uint32_t batch, volatile generate_control& control) {
+  uint64_t drained = 0;
+  while (read(state_->wake_fd, &drained, sizeof(drained)) > 0) {
+  }
+  ring_buffer__consume(state_->ended.get());
+  state_->batch = batch;
+  state_->control = &control;
+  state_->left_kernel = false;
+  state_->pauses = 0;
+  state_->outcome = {};
+  state_->running = true;
+  state_->watcher = std::thread([state = state_.get()] { state->watch(); });
+  return {};
+}
+
+bool LiveRun::running() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->running;
+}
+
+bool LiveRun::wait(uint64_t timeout_ms) {
+  std::unique_lock lock(state_->mutex);
+  return state_->changed.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                                  [this] { return !state_->running; });
+}
+
+void LiveRun::stop() {
+  if (!state_->watcher.joinable()) return;
+  state_->wake();
+  state_->watcher.join();
+}
+
+Status LiveRun::outcome() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->outcome;
+}
+
+uint64_t LiveRun::pauses() const {
+  return state_->pauses;
+}
+
+}  // namespace starocean::bench

@@ -1,0 +1,26 @@
+// Frames with a probe, built in user space: for engines other than BPF live frames, and as the second
+// implementation that the tests hold the BPF one against. The layout of a probe is in bpf/probe.h. Pure;
+// any thread.
+#pragma once
+
+#include <cstdint>
+
+#include "starocean/bench/traffic_spec.h"
+#include "starocean/net/view.h"
+
+namespace starocean::bench {
+
+struct Probe {
+  uint32_t stream = 0;  // below 16; tells runs apart
+  uint32_t flow = 0;    // below kMaxFlows
+  uint32_t sequence = 0;
+  uint64_t scheduled_ns = 0;  // CLOCK_MONOTONIC; modulo 2^40 in the frame
+  uint64_t late_ns = 0;       // sent that long after scheduled_ns
+};
+
+// Writes a whole frame, of frame.size() bytes without FCS: headers of the flow, checksums, probe and
+// filler. False, with the bytes undefined, if it has not the room for headers and probe.
+bool build_frame(const TrafficSpec& spec, const FlowHeaders& headers, const Probe& probe,
+                 net::MutableBytes frame);
+
+}  // namespace starocean::bench
