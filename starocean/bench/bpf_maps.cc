@@ -28,10 +28,10 @@ void MappedArray::clear() {
 }
 
 tl::unexpected<Error> refuse_program(std::string_view what, int error) {
-  if (error == EPERM || error == EACCES) {
+  if (error == EPERM) {
     return fail_system(what, error, xsk::steering::kPrivileges);
   }
-  if (error == ENOMEM || error == E2BIG) {
+  if (error == ENOMEM) {
     return fail_system(what, error, "use fewer flows or a smaller window");
   }
   return fail_system(what, error,
