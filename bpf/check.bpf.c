@@ -31,19 +31,11 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, __u32);
-	__type(value, struct check_flow);
-	__uint(max_entries, 1); /* set to the number of flows at load */
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct check_flow) + 8); /* set at load to hold the window */
+	__uint(max_entries, 1);                            /* set at load to the number of flows */
 	__uint(map_flags, BPF_F_MMAPABLE);
 } flows SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, __u32);
-	__type(value, __u64);
-	__uint(max_entries, 1); /* set to flows << words_log2 at load */
-	__uint(map_flags, BPF_F_MMAPABLE);
-} windows SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -271,16 +263,13 @@ __attribute__((noinline)) int filler_is_right(struct xdp_md *ctx, __u32 offset, 
 /* ---- counting ---- */
 
 /* Which copy of its sequence a frame is; remembers it. */
-static __always_inline enum sequence_verdict see_sequence(__u32 flow, __u64 sequence)
+static __always_inline enum sequence_verdict see_sequence(struct check_flow *flow, __u64 sequence)
 {
 	__u64 word_number = sequence >> 5, bit = 1ULL << (sequence & 31);
 	__u32 slot = (__u32)word_number & ((1 << shape.words_log2) - 1);
 	__u32 lap = (__u32)(word_number >> shape.words_log2);
-	__u32 at = (flow << shape.words_log2) + slot;
-	__u64 *word = bpf_map_lookup_elem(&windows, &at);
+	__u64 *word = (__u64 *)(flow + 1) + slot;
 
-	if (!word)
-		return CONTENDED;
 	for (int i = 0; i < ATOMIC_TRIES; i++) {
 		__u64 old = *(volatile __u64 *)word, new;
 		__s32 ahead = (__s32)(lap - (__u32)(old >> 32));
@@ -372,7 +361,7 @@ static __always_inline void count(struct check_cpu *cpu, struct check_flow *flow
 		ADD(flow->corrupted, 1);
 	}
 	if (sequence >= 0)
-		verdict = see_sequence(probe_flow(arrival->first), (__u64)sequence);
+		verdict = see_sequence(flow, (__u64)sequence);
 	if (verdict == FIRST_COPY) {
 		before = raise_to(&flow->next, (__u64)sequence + 1);
 		if (before == ~0ULL) {

@@ -10,7 +10,10 @@
 
 #include "probe.h"
 
-/* Of one flow; one cache line. All zero: nothing seen. */
+/*
+ * Of one flow; one cache line. All zero: nothing seen. Its window of sequences, 1 << words_log2 words of 64
+ * bits, follows it in the same entry of the map: with many flows each page that is touched costs a TLB miss.
+ */
 struct check_flow {
 	__u64 next; /* highest sequence seen + 1, unwrapped to 64 bits */
 	__u64 received; /* every frame of the flow, whatever else it is counted as */

@@ -227,21 +227,35 @@ static __always_inline __u64 take_due(__u64 now)
 	return due;
 }
 
+/* state.flow is the flow of the coming frame. At random: xorshift64 (Marsaglia 2003), scaled. */
 static __always_inline __u32 next_flow(void)
 {
 	__u32 flow = state.flow;
+	__u64 x = state.random;
 
-	if (shape.random) { /* xorshift64 (Marsaglia 2003), then scaled to the number of flows */
-		__u64 x = state.random;
-
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		state.random = x;
-		return (__u32)(((x >> 32) * shape.flows) >> 32);
+	if (!shape.random) {
+		state.flow = flow + 1 < shape.flows ? flow + 1 : 0;
+		return flow;
 	}
-	state.flow = flow + 1 < shape.flows ? flow + 1 : 0;
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	state.random = x;
+	state.flow = (__u32)(((x >> 32) * shape.flows) >> 32);
 	return flow;
+}
+
+/* With many flows at random the coming one is in no cache: its line is fetched while this frame is sent. */
+static __always_inline void touch_coming_flow(void)
+{
+	__u32 coming = state.flow;
+	struct generate_flow *flow;
+
+	if (!shape.random)
+		return;
+	flow = bpf_map_lookup_elem(&flows, &coming);
+	if (flow)
+		*(volatile __u32 *)&flow->sequence;
 }
 
 static __always_inline __u32 next_size(void)
@@ -287,6 +301,7 @@ int generate(struct xdp_md *ctx)
 	scheduled = take_due(now);
 	if (write_frame(ctx, flow, number, size, scheduled, now))
 		return XDP_ABORTED;
+	touch_coming_flow();
 	state.pending++;
 	state.frames++;
 	state.bytes += size;

@@ -58,10 +58,14 @@ Status check_options(const Receiver::Options& options) {
   }
   const uint32_t window = window_for(options);
   const bool good = window >= kSmallestWindow && window <= kLargestWindow && std::has_single_bit(window);
-  const uint64_t words = uint64_t{window} / kSequencesPerWord * options.flows;
-  if (good && words <= UINT32_MAX) return {};
+  if (good) return {};
   return fail(cannot_receive(options), fmt::format("its window is to be {} sequences", window),
-              "use a power of 2 from 64 to 1048576, smaller with many flows", EINVAL);
+              "use a power of 2 from 64 to 1048576", EINVAL);
+}
+
+// A flow's state and its window.
+uint32_t entry_bytes(uint32_t words) {
+  return static_cast<uint32_t>(sizeof(check_flow)) + words * static_cast<uint32_t>(sizeof(uint64_t));
 }
 
 Result<Skeleton> load(const Receiver::Options& options, bool shared) {
@@ -79,7 +83,7 @@ Result<Skeleton> load(const Receiver::Options& options, bool shared) {
   shape.shared = shared;
   const_cast<check_control&>(skeleton->bss->control).stream = options.stream;
   bpf_map__set_max_entries(skeleton->maps.flows, options.flows);
-  bpf_map__set_max_entries(skeleton->maps.windows, options.flows * words);
+  bpf_map__set_value_size(skeleton->maps.flows, entry_bytes(words));
   bpf_map__set_max_entries(skeleton->maps.cpus, static_cast<uint32_t>(cpus));
   if (const int error = check_bpf__load(skeleton.get()); error != 0) {
     return refuse_program(what, -error);
@@ -144,15 +148,13 @@ struct Receiver::State {
   Options options;
   Skeleton skeleton;
   MappedArray flows;
-  MappedArray windows;
   MappedArray cpus;
   xsk::steering::Link link;
 };
 
 Status Receiver::State::map_all() {
   for (const auto& [place, map] :
-       {std::pair{&flows, skeleton->maps.flows}, std::pair{&windows, skeleton->maps.windows},
-        std::pair{&cpus, skeleton->maps.cpus}}) {
+       {std::pair{&flows, skeleton->maps.flows}, std::pair{&cpus, skeleton->maps.cpus}}) {
     auto mapped = MappedArray::map(map, "cannot map the counts of the receiver");
     if (!mapped) return fail(mapped.error());
     *place = std::move(*mapped);
@@ -221,9 +223,10 @@ ReceiveReport Receiver::read() const {
 
 std::vector<FlowReport> Receiver::flows() const {
   std::vector<FlowReport> result;
-  const auto entries = state_->flows.values<check_flow>();
-  for (uint32_t i = 0; i < entries.size(); ++i) {
-    const check_flow& flow = entries[i];
+  const std::byte* entry = state_->flows.values<std::byte>().data();
+  const uint32_t bytes = entry_bytes(window() / kSequencesPerWord);
+  for (uint32_t i = 0; i < state_->options.flows; ++i, entry += bytes) {
+    const auto& flow = *reinterpret_cast<const check_flow*>(entry);
     if (flow.received == 0) continue;
     FlowReport report = report_of(i, flow);
     const uint64_t delays = flow.delays;
@@ -240,7 +243,6 @@ std::vector<FlowReport> Receiver::flows() const {
 void Receiver::reset(uint32_t stream) {
   state_->skeleton->bss->control.stream = stream;
   state_->flows.clear();
-  state_->windows.clear();
   state_->cpus.clear();
 }
 
