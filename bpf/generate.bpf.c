@@ -24,6 +24,7 @@
 #include "probe.h"
 
 #define UDP_LEN 8
+#define LOOPBACK_IFINDEX 1
 #define WAIT_ROUNDS 64 /* about 30 ns each */
 #define MAX_PAIRS 256  /* of 16 bytes: a live frame has less than 4096 */
 
@@ -175,6 +176,7 @@ static __always_inline void begin_run_or_resume(__u64 now)
 		if (now > state.due_ns)
 			state.due_ns = now;
 	}
+	state.task = bpf_get_current_task();
 	control.resume = 0;
 }
 
@@ -192,8 +194,12 @@ static __always_inline int run_is_over(__u64 now)
 {
 	if (control.limit && state.frames >= control.limit)
 		return 1;
-	/* Half open: what is due at the very end is no part of the run. Of a flood, due_ns stays the start. */
-	return state.end_ns && (now >= state.end_ns || state.due_ns >= state.end_ns);
+	if (!state.end_ns)
+		return 0;
+	if (!control.step_ns && !control.step_fraction)
+		return now >= state.end_ns;
+	/* All that is due before the end is sent, if late, but not without bound; what is due then is not. */
+	return state.due_ns >= state.end_ns || now >= state.end_ns + control.grace_ns;
 }
 
 /* The time when the frame may go; 0: none is due in this place of the batch. */
@@ -309,28 +315,19 @@ int generate(struct xdp_md *ctx)
 	return bpf_redirect_map(&device, 0, XDP_ABORTED);
 }
 
-struct ns_common {
-	unsigned int inum;
-} __attribute__((preserve_access_index));
-struct net {
-	struct ns_common ns;
-} __attribute__((preserve_access_index));
-typedef struct {
-	struct net *net;
-} possible_net_t;
 struct net_device {
 	int ifindex;
-	possible_net_t nd_net;
 } __attribute__((preserve_access_index));
 
 /*
- * What became of a bulk of redirected frames. The run's own are those that come from the loopback device,
- * on whose behalf the kernel runs the program, and go to our device, in our network namespace.
+ * What became of a bulk of redirected frames. The run's own are those that its thread flushes, with softirqs
+ * off; and not for a driver's poll that happens to interrupt the thread, but for the loopback device, on whose
+ * behalf the kernel runs the program.
  */
 SEC("tp_btf/xdp_devmap_xmit")
 int BPF_PROG(count_egress, const struct net_device *from, const struct net_device *to, int sent, int drops, int err)
 {
-	if (to->ifindex != (int)shape.ifindex || from->ifindex != 1 || to->nd_net.net->ns.inum != shape.net_inum)
+	if (bpf_get_current_task() != state.task || from->ifindex != LOOPBACK_IFINDEX || to->ifindex != (int)shape.ifindex)
 		return 0;
 	egress.sent += (__u32)sent;
 	egress.dropped += (__u32)drops;

@@ -2,12 +2,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -27,6 +24,7 @@ namespace starocean::bench {
 namespace {
 
 constexpr uint32_t kEthernetAndTagBytes = 18;
+constexpr uint64_t kLeastGrace_ns = 100 * kNsPerMs;
 constexpr double kTolerance = 0.005;
 constexpr uint64_t kSeed = 0x2545f4914f6cdd1d;  // not zero; the same order of flows in every run
 
@@ -76,14 +74,6 @@ generate_flow flow_entry(const TrafficSpec& spec, uint32_t number) {
   return flow;
 }
 
-Result<uint32_t> network_namespace() {
-  struct stat status {};
-  if (stat("/proc/thread-self/ns/net", &status) != 0) {
-    return fail_system("cannot tell the network namespace", errno, "is /proc mounted?");
-  }
-  return static_cast<uint32_t>(status.st_ino);
-}
-
 // The device's index.
 Result<uint32_t> find_device(const Generator::Options& options) {
   const std::string what = fmt::format("cannot send on '{}'", options.device);
@@ -117,7 +107,7 @@ Result<uint32_t> find_device(const Generator::Options& options) {
   return (*link)->ifindex;
 }
 
-void set_shape(generate_shape& shape, const TrafficSpec& spec, uint32_t ifindex, uint32_t inum) {
+void set_shape(generate_shape& shape, const TrafficSpec& spec, uint32_t ifindex) {
   shape.flows = spec.flows;
   shape.random = spec.random_order;
   shape.ipv6 = spec.ipv6();
@@ -127,19 +117,16 @@ void set_shape(generate_shape& shape, const TrafficSpec& spec, uint32_t ifindex,
   for (size_t i = 0; i < spec.frame_bytes.size(); ++i) {
     shape.sizes[i] = static_cast<uint16_t>(spec.frame_bytes[i] - kFcsBytes);
   }
-  shape.net_inum = inum;
   shape.ifindex = ifindex;
 }
 
 Result<Skeleton> load(const Generator::Options& options, uint32_t ifindex) {
   const std::string what = fmt::format("cannot load the generator for '{}'", options.device);
-  const auto inum = network_namespace();
-  if (!inum) return fail(inum.error());
   xsk::steering::route_libbpf_messages();
   Skeleton skeleton(generate_bpf__open());
   if (!skeleton) return fail_system(what, errno);
   // The skeleton's copy is of a const volatile type.
-  set_shape(const_cast<generate_shape&>(skeleton->rodata->shape), options.traffic, ifindex, *inum);
+  set_shape(const_cast<generate_shape&>(skeleton->rodata->shape), options.traffic, ifindex);
   bpf_map__set_max_entries(skeleton->maps.flows, options.traffic.flows);
   if (const int error = generate_bpf__load(skeleton.get()); error != 0) {
     return refuse_program(what, -error);
@@ -160,7 +147,8 @@ uint32_t batch_for(double frames_per_second) {
   constexpr double kBatchSeconds = 4e-6;
   constexpr uint32_t kLargest = 64;  // NAPI_POLL_WEIGHT, the kernel's default
   if (frames_per_second <= 0) return kLargest;
-  return static_cast<uint32_t>(std::clamp(frames_per_second * kBatchSeconds, 1.0, double{kLargest}));
+  return static_cast<uint32_t>(
+      std::clamp(frames_per_second * kBatchSeconds, 1.0, double{kLargest}));
 }
 
 void set_step(volatile generate_control& control, double frames_per_second) {
@@ -170,8 +158,8 @@ void set_step(volatile generate_control& control, double frames_per_second) {
   constexpr double kFraction = 4294967296.0;
   const double step_ns = static_cast<double>(kNsPerSecond) / frames_per_second;
   control.step_ns = static_cast<uint64_t>(step_ns);
-  control.step_fraction = static_cast<uint32_t>(
-      std::min((step_ns - std::floor(step_ns)) * kFraction, kFraction - 1));
+  control.step_fraction =
+      static_cast<uint32_t>(std::min((step_ns - std::floor(step_ns)) * kFraction, kFraction - 1));
   if (control.step_ns == 0 && control.step_fraction == 0) control.step_fraction = 1;
 }
 
@@ -225,8 +213,8 @@ Result<Generator> Generator::create(const Options& options) {
                               .frame_bytes = options.traffic.longest_frame_bytes() - kFcsBytes,
                               .cpu = options.cpu});
   if (!run) return fail(run.error());
-  return Generator(std::make_unique<State>(options, std::move(*skeleton), std::move(*flows),
-                                           std::move(*run)));
+  return Generator(
+      std::make_unique<State>(options, std::move(*skeleton), std::move(*flows), std::move(*run)));
 }
 
 Status Generator::start(const Load& load) {
@@ -245,6 +233,7 @@ Status Generator::start(const Load& load) {
   volatile generate_control& control = bss.control;
   control.limit = load.count;
   control.duration_ns = load.duration_ns;
+  control.grace_ns = std::max(load.duration_ns / 10, kLeastGrace_ns);
   control.start_ns = 0;
   control.stream = load.stream;
   control.batch = batch_for(load.frames_per_second);

@@ -59,8 +59,10 @@ inline int stop_signal() {
 struct Load {
   double frames_per_second = 0;  // 0: flood
   uint64_t count = 0;            // frames; 0: no limit
-  uint64_t duration_ns = 0;      // from the first frame on; 0: no limit
-  uint32_t stream = 0;           // 0 to 15; a receiver counts one stream, and so tells runs apart
+  // From the first frame on; 0: no limit. All frames due before the end are sent, even if the generator is
+  // late, for a tenth of the duration longer (at least 100 ms).
+  uint64_t duration_ns = 0;
+  uint32_t stream = 0;  // 0 to 15; a receiver counts one stream, and so tells runs apart
 };
 
 // Of the current run, or the last.
@@ -69,7 +71,7 @@ struct SendReport {
   uint64_t generated_bytes = 0;  // without FCS
   uint64_t sent = 0;             // of these, taken by the device: on the wire
   uint64_t dropped = 0;          // not taken; exact once the run has ended
-  int egress_error = 0;  // errno of the last bulk that was refused as a whole; 0: none
+  int egress_error = 0;          // errno of the last bulk that was refused as a whole; 0: none
   uint64_t first_ns = 0;         // when the first frame was due; 0: nothing yet
   uint64_t last_ns = 0;          // when the last one was made
   uint64_t max_late_ns = 0;      // longest that a frame was sent after it was due

@@ -155,7 +155,8 @@ TEST_F(GeneratorTest, EndsByCountByDurationAndWhenTold) {
   EXPECT_EQ(send(generator, {.count = 1}).generated, 1u);
   EXPECT_EQ(send(generator, {.count = 100'001}).generated, 100'001u) << "flood";
   EXPECT_EQ(send(generator, {.frames_per_second = 100'000, .count = 5001}).generated, 5001u);
-  const SendReport timed = send(generator, {.frames_per_second = 10'000, .duration_ns = 300'000'000});
+  const SendReport timed =
+      send(generator, {.frames_per_second = 10'000, .duration_ns = 300'000'000});
   EXPECT_EQ(timed.generated, 3000u);
   ASSERT_TRUE(generator.start({.frames_per_second = 1}));
   EXPECT_FALSE(generator.start({})) << "a run is going on";

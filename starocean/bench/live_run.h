@@ -15,8 +15,8 @@ namespace starocean::bench {
 class LiveRun {
  public:
   struct Options {
-    int program_fd = -1;     // not owned; outlives this
-    int ended_map_fd = -1;   // ring buffer into which the program puts a word at its end
+    int program_fd = -1;    // not owned; outlives this
+    int ended_map_fd = -1;  // ring buffer into which the program puts a word at its end
     uint32_t frame_bytes = 0;
     int cpu = -1;
   };

@@ -56,10 +56,10 @@ bool build_frame(const TrafficSpec& spec, const FlowHeaders& headers, const Prob
   fill_payload(frame.subspan(header_bytes), probe);
   net::PacketBuffer packet(frame, header_bytes, frame.size() - header_bytes);
   return push_udp_and_ip(packet, headers) &&
-         net::push_ethernet(packet,
-                            {.dst = headers.destination_mac,
-                             .src = headers.source_mac,
-                             .ethertype = spec.ipv6() ? net::kEtherTypeIpv6 : net::kEtherTypeIpv4}) &&
+         net::push_ethernet(
+             packet, {.dst = headers.destination_mac,
+                      .src = headers.source_mac,
+                      .ethertype = spec.ipv6() ? net::kEtherTypeIpv6 : net::kEtherTypeIpv4}) &&
          (!spec.vlan || net::push_vlan(packet, {.tpid = spec.vlan_tpid, .tci = headers.vlan}));
 }
 

@@ -57,7 +57,8 @@ Status check_options(const Receiver::Options& options) {
                 "use 0 to 15", EINVAL);
   }
   const uint32_t window = window_for(options);
-  const bool good = window >= kSmallestWindow && window <= kLargestWindow && std::has_single_bit(window);
+  const bool good =
+      window >= kSmallestWindow && window <= kLargestWindow && std::has_single_bit(window);
   if (good) return {};
   return fail(cannot_receive(options), fmt::format("its window is to be {} sequences", window),
               "use a power of 2 from 64 to 1048576", EINVAL);
@@ -65,7 +66,8 @@ Status check_options(const Receiver::Options& options) {
 
 // A flow's state and its window.
 uint32_t entry_bytes(uint32_t words) {
-  return static_cast<uint32_t>(sizeof(check_flow)) + words * static_cast<uint32_t>(sizeof(uint64_t));
+  return static_cast<uint32_t>(sizeof(check_flow)) +
+         words * static_cast<uint32_t>(sizeof(uint64_t));
 }
 
 Result<Skeleton> load(const Receiver::Options& options, bool shared) {
@@ -134,7 +136,8 @@ bool ReceiveReport::clean(uint64_t sent) const {
 }
 
 struct Receiver::State {
-  State(Options wanted, Skeleton loaded) : options(std::move(wanted)), skeleton(std::move(loaded)) {}
+  State(Options wanted, Skeleton loaded)
+      : options(std::move(wanted)), skeleton(std::move(loaded)) {}
   ~State() { detach(); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;

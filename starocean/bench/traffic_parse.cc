@@ -37,8 +37,7 @@ std::optional<double> decimal(std::string_view text) {
 
 // Takes a K, M or G (or k) off the end, and gives its factor; 1 if there is none.
 double take_prefix(std::string_view& text) {
-  constexpr std::pair<char, double> kPrefixes[] = {
-      {'k', 1e3}, {'K', 1e3}, {'M', 1e6}, {'G', 1e9}};
+  constexpr std::pair<char, double> kPrefixes[] = {{'k', 1e3}, {'K', 1e3}, {'M', 1e6}, {'G', 1e9}};
   for (const auto& [letter, factor] : kPrefixes) {
     if (!text.ends_with(letter)) continue;
     text.remove_suffix(1);
@@ -217,12 +216,12 @@ Result<std::vector<uint32_t>> parse_sizes(std::string_view text) {
 }
 
 Result<Range<net::MacAddress>> parse_mac_range(std::string_view text) {
-  return parse_range<net::MacAddress>(
-      text, "a range of MAC addresses", [](std::string_view part) -> Result<net::MacAddress> {
-        auto mac = net::MacAddress::parse(part);
-        if (!mac) return fail(mac.error());
-        return *mac;
-      });
+  return parse_range<net::MacAddress>(text, "a range of MAC addresses",
+                                      [](std::string_view part) -> Result<net::MacAddress> {
+                                        auto mac = net::MacAddress::parse(part);
+                                        if (!mac) return fail(mac.error());
+                                        return *mac;
+                                      });
 }
 
 Result<Range<IpAddress>> parse_address_range(std::string_view text) {
@@ -246,10 +245,8 @@ Result<Range<uint16_t>> parse_number_range(std::string_view text, std::string_vi
 }
 
 Result<uint64_t> parse_duration_ns(std::string_view text) {
-  constexpr std::pair<std::string_view, uint64_t> kUnits[] = {{"ms", kNsPerMs},
-                                                              {"s", kNsPerSecond},
-                                                              {"m", 60 * kNsPerSecond},
-                                                              {"h", 3600 * kNsPerSecond}};
+  constexpr std::pair<std::string_view, uint64_t> kUnits[] = {
+      {"ms", kNsPerMs}, {"s", kNsPerSecond}, {"m", 60 * kNsPerSecond}, {"h", 3600 * kNsPerSecond}};
   std::string_view rest = text;
   uint64_t unit_ns = kNsPerSecond;
   for (const auto& [suffix, factor] : kUnits) {
@@ -260,7 +257,8 @@ Result<uint64_t> parse_duration_ns(std::string_view text) {
   const auto value = decimal(rest);
   const double longest_h = 24.0 * 365;
   if (!value || *value <= 0 ||
-      *value * static_cast<double>(unit_ns) > longest_h * 3600 * static_cast<double>(kNsPerSecond)) {
+      *value * static_cast<double>(unit_ns) >
+          longest_h * 3600 * static_cast<double>(kNsPerSecond)) {
     return refuse(text, "a duration", "write 500ms, 10s, 5m or 1h");
   }
   return std::max<uint64_t>(1, static_cast<uint64_t>(*value * static_cast<double>(unit_ns)));

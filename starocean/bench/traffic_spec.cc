@@ -143,8 +143,8 @@ Status check(const TrafficSpec& spec) {
   }
   if (spec.flows > spec.distinct_flows()) {
     return fail(kWhat,
-                fmt::format("{} flows are asked for, but the ranges tell only {} apart",
-                            spec.flows, spec.distinct_flows()),
+                fmt::format("{} flows are asked for, but the ranges tell only {} apart", spec.flows,
+                            spec.distinct_flows()),
                 "widen the range of addresses or ports");
   }
   return {};

@@ -27,7 +27,8 @@ namespace starocean::bench {
 inline constexpr uint32_t kFcsBytes = 4;
 inline constexpr uint32_t kLineOverheadBytes = 20;
 inline constexpr uint32_t kMaxFlows = 1u << 20;
-inline constexpr uint32_t kMaxFrameBytes = 9618;  // MTU 9600 and a tag: the largest common jumbo frame
+inline constexpr uint32_t kMaxFrameBytes =
+    9618;  // MTU 9600 and a tag: the largest common jumbo frame
 inline constexpr size_t kMaxSizes = 16;
 // RFC 768's length field ends UDP; this is what a probe needs of its payload (bpf/probe.h).
 inline constexpr uint32_t kProbeBytes = 18;
