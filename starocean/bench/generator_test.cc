@@ -3,12 +3,15 @@
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <linux/if_link.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <optional>
-#include <set>
+#include <string>
 
 #include "bpf/probe.h"
 #include "starocean/base/check.h"
@@ -166,6 +169,34 @@ TEST_F(GeneratorTest, EndsByCountByDurationAndWhenTold) {
   EXPECT_FALSE(generator.running());
   EXPECT_LE(generator.read().generated, 2u);
   generator.stop();
+}
+
+// The kernel's task number of the generating thread; 0 while there is none.
+int generating_thread() {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm"), name);
+    if (name == "generate") return std::stoi(task.path().filename());
+  }
+  return 0;
+}
+
+TEST_F(GeneratorTest, GoesOnInANewCallWhenTheKernelReturns) {
+  pass_all_at_sink();
+  Generator generator = make({.flows = 10});
+  constexpr uint64_t kCount = 3000;
+  ASSERT_TRUE(generator.start({.frames_per_second = 10'000, .count = kCount}));
+  while (generator.running() && generator.read().generated < 100) usleep(1000);
+  // What happens after 2^32 rounds as well: the call ends, and the run does not.
+  ASSERT_EQ(syscall(SYS_tgkill, getpid(), generating_thread(), stop_signal()), 0);
+  EXPECT_TRUE(generator.wait(20'000));
+  generator.stop();
+  const SendReport report = generator.read();
+  EXPECT_EQ(report.generated, kCount);
+  EXPECT_EQ(report.sent, kCount);
+  EXPECT_EQ(report.pauses, 1u);
+  EXPECT_GT(report.paused_ns, 0u);
+  EXPECT_LT(report.paused_ns, report.last_ns - report.first_ns);
 }
 
 TEST_F(GeneratorTest, WhatCannotBeSentIsRefused) {

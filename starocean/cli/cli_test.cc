@@ -210,6 +210,9 @@ TEST_F(Cli, HelpIsNoError) {
                                                                  {"run", "--help"},
                                                                  {"config", "check", "--help"},
                                                                  {"echo", "--help"},
+                                                                 {"gen", "--help"},
+                                                                 {"gen", "send", "--help"},
+                                                                 {"gen", "receive", "--help"},
                                                                  {"reload", "--help"}}) {
     const Outcome help = run(words);
     EXPECT_EQ(help.code, kDone);
@@ -231,6 +234,9 @@ TEST_F(Cli, WrongUsageIsStatusTwoAndOneSentence) {
     words.insert(words.end(), {option, value});
     return words;
   };
+  const auto gen_with = [&](const std::string& option, const std::string& value) {
+    return std::vector<std::string>{"gen", "send", "--interface", "lo", option, value};
+  };
   for (const auto& words : std::vector<std::vector<std::string>>{
            {},
            {"fly"},
@@ -247,6 +253,20 @@ TEST_F(Cli, WrongUsageIsStatusTwoAndOneSentence) {
            {"echo", "--interface", "lo", "--address", "192.0.2.300"},
            echo_with("--mac", "02-00-00-00-00-01"),
            echo_with("--queue", "-1"),
+           {"gen"},
+           {"gen", "send"},
+           gen_with("--rate", "fast"),
+           gen_with("--rate", "50%"),
+           gen_with("--size", "63"),
+           gen_with("--source", "10.0.0.300"),
+           gen_with("--source", "fd00::1"),
+           gen_with("--flows", "0"),
+           gen_with("--vlan", "4095"),
+           gen_with("--order", "sorted"),
+           gen_with("--stream", "16"),
+           gen_with("--count", "0"),
+           {"gen", "receive", "--interface", "lo", "--flows", "0"},
+           {"gen", "receive", "--interface", "lo", "--idle", "soon"},
            echo_with("--listen", "30088")}) {
     const Outcome outcome = run(words);
     EXPECT_EQ(outcome.code, kWrongUsage) << ::testing::PrintToString(words);

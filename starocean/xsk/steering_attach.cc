@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <string_view>
 
@@ -77,7 +79,8 @@ Result<std::optional<Present>> query(const XdpProgram::Options& options) {
 }
 
 bool is_ours(const Present& present) {
-  return present.name.starts_with(kProgramPrefix);
+  return std::any_of(std::begin(kProgramPrefixes), std::end(kProgramPrefixes),
+                     [&](const char* prefix) { return present.name.starts_with(prefix); });
 }
 
 std::string describe(const Present& present) {
