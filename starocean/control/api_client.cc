@@ -53,9 +53,6 @@ std::string daemon_words(const httplib::Response& response) {
 }  // namespace
 
 Result<std::string> ApiClient::request(bool is_post, const std::string& path) const {
-  if (const int error = probe_socket(socket_path_); error != 0) {
-    return unreachable(socket_path_, error);
-  }
   constexpr int kUnusedPort = 80;
   httplib::Client client(socket_path_, kUnusedPort);
   client.set_address_family(AF_UNIX);
@@ -65,8 +62,12 @@ Result<std::string> ApiClient::request(bool is_post, const std::string& path) co
   const auto ask = [&] { return is_post ? client.Post(path) : client.Get(path); };
   httplib::Result result = ask();
   // A full backlog refuses at once (EAGAIN, connect(2)) instead of queueing: the daemon is alive,
-  // but busy.
+  // but busy. httplib does not say why it could not connect, so ask again by hand, and only then: each
+  // connection occupies one of the daemon's threads.
   for (int tries = 0; tries < kBusyTries && result.error() == httplib::Error::Connection; ++tries) {
+    if (const int error = probe_socket(socket_path_); error != 0) {
+      return unreachable(socket_path_, error);
+    }
     std::this_thread::sleep_for(kBusyPause);
     result = ask();
   }

@@ -1,8 +1,11 @@
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -62,15 +65,20 @@ class Api : public ::testing::Test {
   std::atomic<int> reloads_ = 0;
 };
 
-// A daemon that was killed: the file is there, nobody listens.
-void leave_dead_socket(const std::string& path) {
+int listen_at(const std::string& path) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.data(), path.size());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-  close(fd);
+  EXPECT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_EQ(listen(fd, 5), 0);
+  return fd;
+}
+
+// A daemon that was killed: the file is there, nobody listens.
+void leave_dead_socket(const std::string& path) {
+  close(listen_at(path));
 }
 
 TEST_F(Api, ServesEveryPage) {
@@ -177,6 +185,30 @@ TEST_F(Api, OrdinaryFileIsNotRemoved) {
   ASSERT_FALSE(claim);
   EXPECT_NE(claim.error().message().find("not a socket"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+// One connection a request: a second would occupy another of the daemon's threads.
+TEST_F(Api, ClientConnectsOnce) {
+  const auto claim = SocketClaim::take(path_);
+  ASSERT_TRUE(claim) << claim.error().message();
+  const int listening = listen_at(path_);
+  std::string asked;
+  std::thread server([&] {
+    const int client = accept(listening, nullptr, nullptr);
+    std::array<char, 4096> request{};
+    const ssize_t length = read(client, request.data(), request.size());
+    asked.assign(request.data(), static_cast<size_t>(std::max<ssize_t>(length, 0)));
+    const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    EXPECT_EQ(send(client, answer.data(), answer.size(), MSG_NOSIGNAL), ssize_t(answer.size()));
+    close(client);
+    pollfd more{.fd = listening, .events = POLLIN, .revents = 0};
+    EXPECT_EQ(poll(&more, 1, 0), 0) << "another connection waits";
+    close(listening);
+  });
+  const auto answer = ApiClient(path_).get("/v1/status");
+  server.join();
+  EXPECT_EQ(asked.substr(0, asked.find('\r')), "GET /v1/status HTTP/1.1");
+  EXPECT_EQ(answer.value_or("none"), "hi");
 }
 
 TEST_F(Api, LongPathIsRefusedInASentence) {
