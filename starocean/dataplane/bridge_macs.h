@@ -27,12 +27,21 @@ class BridgeMacs {
   bool full() const { return table_->size() >= limit_; }
 
  private:
-  struct FreeMemory {
-    void operator()(std::byte* memory) const;
+  class Memory {
+   public:
+    explicit Memory(size_t bytes);
+    ~Memory();
+    Memory(const Memory&) = delete;
+    Memory& operator=(const Memory&) = delete;
+    std::span<std::byte> bytes() const { return {start_, len_bytes_}; }
+
+   private:
+    std::byte* start_ = nullptr;
+    size_t len_bytes_ = 0;
   };
 
   uint32_t limit_;
-  std::unique_ptr<std::byte, FreeMemory> memory_;
+  Memory memory_;
   ScopedRegion region_;
   std::unique_ptr<table::MacTable> table_;
 };
