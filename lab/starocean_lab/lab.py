@@ -1,6 +1,7 @@
 """A lab: namespaces, cables, hosts and daemons that exist for the length of a `with` block."""
 
 import atexit
+import fcntl
 import itertools
 import os
 import shutil
@@ -9,6 +10,9 @@ import tempfile
 from . import machine, namespace, reaper
 from .daemon import Starocean
 from .host import DEVICE, Host
+from .shell import LabError, wait_until
+
+HUGE_PAGE_LOCK = "/run/lock/starocean-lab-huge-pages"
 
 _reaper = None
 _numbers = itertools.count(1)
@@ -44,6 +48,7 @@ class Lab:
         self.namespaces = []
         self.daemons = []
         self._restore = []
+        self._huge_page_lock = None
 
     def __enter__(self):
         return self
@@ -58,6 +63,9 @@ class Lab:
             space.delete()
         for undo in self._restore:
             undo()
+        if self._huge_page_lock is not None:
+            self._huge_page_lock.close()  # and releases it
+            self._huge_page_lock = None
         shutil.rmtree(self.directory, ignore_errors=True)
         self.daemons, self.namespaces, self._restore = [], [], []
 
@@ -105,13 +113,48 @@ class Lab:
     # ---- the machine ----
 
     def huge_pages(self, count):
-        """Reserves huge pages until the lab ends; returns how many there are now."""
-        path = machine.huge_page_path()
-        with open(path, encoding="ascii") as file:
-            before = int(file.read())
-        undo_at_end(f"sysctl {path} {before}")
-        self._restore.append(lambda: machine.reserve_huge_pages(before))
-        return machine.reserve_huge_pages(count)
+        """Reserves `count` huge pages of 2 MiB, and none of another size, until the lab ends; returns how
+        many are free now. All are the machine's: labs of other processes wait, or this one does."""
+        self._hold_huge_pages()
+        for path, number in machine.huge_page_settings(count):
+            _write(path, number)
+        free = machine.free_huge_pages()
+        strays = {size: pages for size, pages in free.items() if pages > (count if size == 2048 else 0)}
+        if strays:
+            raise LabError(f"Linux keeps free huge pages that the lab does not want, KiB: pages = {strays}")
+        return free.get(2048, 0)
+
+    def _hold_huge_pages(self):
+        if self._huge_page_lock is not None:
+            return
+        lock = open(HUGE_PAGE_LOCK, "w", encoding="ascii")  # pylint: disable=consider-using-with
+        self._huge_page_lock = lock
+        wait_until(lambda: _locks(lock), "no other lab holds the huge pages", 600, every_s=0.2)
+        before = [(path, _read(path)) for path, _ in machine.huge_page_settings(0)]
+        for path, number in before:
+            undo_at_end(f"sysctl {path} {number}")
+        self._restore.append(lambda: [_write(path, number) for path, number in before])
+
+
+def _read(path):
+    with open(path, encoding="ascii") as file:
+        return int(file.read())
+
+
+def _write(path, number):
+    """Only what differs: of gigantic pages Linux refuses to set some numbers even to what they are."""
+    if _read(path) == number:
+        return
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(number))
+
+
+def _locks(file):
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
 
 
 def bridge_config(count, workers=1, memory=None, bridge=None):

@@ -1,10 +1,12 @@
 """What this machine can do. A lab that cannot run is skipped with the reason, aloud."""
 
 import os
+import pathlib
 import platform
 import shutil
 
-_HUGE_2M = "/proc/sys/vm/nr_hugepages"
+_POOLS = pathlib.Path("/sys/kernel/mm/hugepages")  # a directory for each size
+_POOL_2M = _POOLS / "hugepages-2048kB"
 
 TOOLS = ("ip", "ethtool", "ping", "arping", "iperf3", "ss")
 
@@ -32,17 +34,24 @@ def huge_pages():
     return found
 
 
-def huge_page_path():
-    """Where the number of reserved huge pages is read and written."""
-    return _HUGE_2M
+def huge_page_settings(count):
+    """What to write where for `count` reserved huge pages of 2 MiB and none else: [(path, number)], the
+    pools of other sizes and what the kernel may add on demand included."""
+    settings = []
+    for pool in sorted(_POOLS.glob("hugepages-*kB")):
+        settings.append((str(pool / "nr_overcommit_hugepages"), 0))
+        settings.append((str(pool / "nr_hugepages"), count if pool == _POOL_2M else 0))
+    return settings
 
 
-def reserve_huge_pages(count):
-    """Asks for `count` huge pages; returns how many Linux found room for."""
-    with open(_HUGE_2M, "w", encoding="ascii") as file:
-        file.write(str(count))
-    with open(_HUGE_2M, encoding="ascii") as file:
-        return int(file.read())
+def free_huge_pages():
+    """{size in KiB: pages that a program could still get}."""
+    free = {}
+    for pool in _POOLS.glob("hugepages-*kB"):
+        read = {name: int((pool / name).read_text(encoding="ascii"))
+                for name in ("free_hugepages", "resv_hugepages")}
+        free[int(pool.name[len("hugepages-"):-2])] = read["free_hugepages"] - read["resv_hugepages"]
+    return free
 
 
 def cpus():

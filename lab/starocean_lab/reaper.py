@@ -84,8 +84,11 @@ def _undo(line):
         shutil.rmtree(rest, ignore_errors=True)
     elif kind == "sysctl":
         path, _, value = rest.rpartition(" ")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(value)
+        with open(path, encoding="ascii") as file:
+            changed = file.read().strip() != value
+        if changed:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(value)
 
 
 def main():

@@ -2,6 +2,7 @@
 
 #include "starocean/cli/command_line.h"
 #include "starocean/control/daemon.h"
+#include "starocean/control/memory_map.h"
 
 namespace starocean::cli {
 
@@ -17,6 +18,7 @@ void add_run(CLI::App& app, Context& context) {
       ->required();
   command->callback([options, &context] {
     options->socket_path = context.socket_path;
+    control::prepare_memory_map();
     context.exit_code = outcome_of(context, control::run_daemon(*options));
   });
 }

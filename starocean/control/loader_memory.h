@@ -3,13 +3,13 @@
 
 #include <vector>
 
-#include "starocean/base/regions.h"
-#include "starocean/control/smaps.h"
+#include "starocean/control/status.h"
 
 namespace starocean::control {
 
-// Those mappings of `entries` (of this process) that hold the loader's list of libraries or the main
-// thread's thread-local storage, as regions that cover them whole. Any thread.
-std::vector<Region> loader_regions(const std::vector<SmapsEntry>& entries);
+// Registers (base/regions.h) those of `mappings`, all of this process, that have no explanation: before
+// anybody else has mapped memory they are the loader's (its tables of libraries, and the main thread's
+// thread-local storage). They are never unmapped.
+void register_loader_memory(const std::vector<MemoryMapping>& mappings);
 
 }  // namespace starocean::control

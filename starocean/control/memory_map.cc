@@ -1,10 +1,9 @@
 #include "starocean/control/memory_map.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +17,9 @@ namespace {
 constexpr uint64_t kArenaAlignment = uint64_t{64} << 20;
 constexpr uint64_t kMaxGuardBytes = uint64_t{1} << 20;
 constexpr size_t kMaxNames = 4;
+// Free memory at the heap's end that malloc does not give back: more than an answer of `show memory`
+// needs, which would otherwise describe a heap that is smaller as soon as it is sent.
+constexpr int kKeptHeapBytes = 16 << 20;
 
 struct Purpose {
   std::string name;
@@ -92,14 +94,13 @@ Purpose purpose_of_anonymous(const SmapsEntry& entry, const SmapsEntry* below,
                              const SmapsEntry* above, std::string_view program_path) {
   if (below != nullptr && !adjoins(*below, entry)) below = nullptr;
   if (above != nullptr && !adjoins(entry, *above)) above = nullptr;
-  const bool arena_above = above != nullptr && above->path.empty() && inaccessible(*above) &&
-                           above->end % kArenaAlignment == 0;
+  // The rest of an arena is inaccessible; where it ends says nothing, since the kernel merges it with
+  // what is inaccessible behind it.
+  const bool rest_above = above != nullptr && above->path.empty() && inaccessible(*above);
   if (inaccessible(entry)) {
     const bool arena_below = below != nullptr && below->path.empty() &&
                              below->start % kArenaAlignment == 0 && writable(*below);
-    if (arena_below && entry.end % kArenaAlignment == 0) {
-      return {"malloc arena, not used yet", "heap"};
-    }
+    if (arena_below) return {"malloc arena, not used yet", "heap"};
     const bool guards = above != nullptr && above->path.empty() && writable(*above) &&
                         entry.end - entry.start <= kMaxGuardBytes;
     return guards ? Purpose{"guard page", "stack"} : Purpose{"reserved addresses", "other"};
@@ -109,7 +110,7 @@ Purpose purpose_of_anonymous(const SmapsEntry& entry, const SmapsEntry* below,
     if (below->path == program_path) return {"program bss", "bss"};
     return {fmt::format("{} bss", base_name(below->path)), "library"};
   }
-  if (entry.start % kArenaAlignment == 0 && arena_above) return {"malloc arena", "heap"};
+  if (entry.start % kArenaAlignment == 0 && rest_above) return {"malloc arena", "heap"};
   if (below != nullptr && below->path.empty() && inaccessible(*below) &&
       below->end - below->start <= kMaxGuardBytes) {
     return {"thread stack", "stack"};
@@ -171,22 +172,18 @@ std::vector<MemoryMapping> name_mappings(const std::vector<SmapsEntry>& entries,
 }
 
 Result<std::vector<MemoryMapping>> read_memory_map() {
-  std::ifstream file("/proc/self/smaps");
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file || text.view().empty()) {
-    return fail("cannot read the memory map", "/proc/self/smaps cannot be read",
-                "mount proc at /proc");
-  }
-  const auto entries = parse_smaps(text.view());
+  const auto entries = read_until_settled(read_own_smaps);
   if (!entries) return fail(entries.error());
   std::error_code error;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  std::vector<Region> regions = registered_regions();
-  for (Region& region : loader_regions(*entries)) regions.push_back(std::move(region));
-  std::sort(regions.begin(), regions.end(),
-            [](const Region& a, const Region& b) { return a.start < b.start; });
-  return name_mappings(*entries, program.string(), regions);
+  return name_mappings(*entries, program.string(), registered_regions());
+}
+
+void prepare_memory_map() {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, kKeptHeapBytes);
+  if (const auto now = read_memory_map()) register_loader_memory(*now);
 }
 
 }  // namespace starocean::control

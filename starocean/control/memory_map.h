@@ -11,6 +11,9 @@
 //   3. where it lies: the zeroed data (bss) follows its file's mappings; a thread's stack follows its guard
 //      page; malloc's arenas are aligned to 64 MiB.
 //
+// That explains everything only in a process that called prepare_memory_map() first: it leaves malloc no
+// memory but [heap], and says what was there before main().
+//
 // Resident includes hugetlb pages, which the kernel's Rss leaves out; those are never swapped.
 // "Locked" is what mlock() holds, and does not include the pages that the kernel pins for a UMEM.
 #pragma once
@@ -31,7 +34,14 @@ std::vector<MemoryMapping> name_mappings(const std::vector<SmapsEntry>& entries,
                                          std::string_view program_path,
                                          const std::vector<Region>& regions);
 
-// Of this process, now. Reads /proc/self; some milliseconds; any thread.
+// Of this process, at a moment at which no mapping came or went (smaps.h, read_until_settled). Reads
+// /proc/self; some milliseconds; any thread.
 Result<std::vector<MemoryMapping>> read_memory_map();
+
+// Call first, while the process has one thread and has mapped nothing of its own. malloc then takes all
+// it needs from [heap] (mallopt(3): one arena, no mappings of its own for large blocks), since its further
+// arenas and blocks are mappings without a name that come and go with every request; and what is there
+// without a name is registered as the dynamic loader's.
+void prepare_memory_map();
 
 }  // namespace starocean::control

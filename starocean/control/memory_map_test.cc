@@ -6,10 +6,8 @@
 
 #include <algorithm>
 #include <array>
-#include <condition_variable>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 #include <sstream>
 #include <thread>
 
@@ -97,6 +95,40 @@ TEST(Smaps, RefusesWhatIsNotSmaps) {
             "cannot read the memory map: line 11 is not in the format of smaps: 'Rss: x kB'");
 }
 
+std::vector<SmapsEntry> reading(const std::string& text) {
+  const auto entries = parse_smaps(text);
+  EXPECT_TRUE(entries) << entries.error().message();
+  return entries.value_or(std::vector<SmapsEntry>());
+}
+
+TEST(Smaps, ReadsUntilTwoReadingsHaveTheSameMappings) {
+  const auto with_heap = [](const std::string& end, unsigned rss_kib) {
+    return reading(entry("1000-" + end + " rw-p 00000000 00:00 0    [heap]", 4, rss_kib));
+  };
+  // A heap that grows twice; from then on only its resident pages change.
+  const std::vector<std::vector<SmapsEntry>> readings = {with_heap("2000", 0), with_heap("3000", 0),
+                                                         with_heap("4000", 1), with_heap("4000", 2),
+                                                         with_heap("5000", 3)};
+  size_t calls = 0;
+  const auto settled =
+      read_until_settled([&]() -> Result<std::vector<SmapsEntry>> { return readings.at(calls++); });
+  ASSERT_TRUE(settled);
+  EXPECT_EQ(calls, 4u);
+  EXPECT_EQ(settled->front().end, 0x4000u);
+  EXPECT_EQ(settled->front().resident_bytes, 2u * 1024) << "the later of the two";
+}
+
+TEST(Smaps, GivesUpWaitingForAProcessThatNeverStandsStill) {
+  int calls = 0;
+  const auto last = read_until_settled([&]() -> Result<std::vector<SmapsEntry>> {
+    return reading(entry(fmt::format("1000-{}000 rw-p 00000000 00:00 0 ", 2 + ++calls), 4));
+  });
+  ASSERT_TRUE(last);
+  EXPECT_EQ(calls, kMaxReadings);
+  EXPECT_FALSE(
+      read_until_settled([]() -> Result<std::vector<SmapsEntry>> { return fail("no proc", "x"); }));
+}
+
 TEST(MemoryMap, NamesEachMappingForWhatItIs) {
   const std::vector<std::string> expected = {
       "data: program constants",
@@ -119,6 +151,15 @@ TEST(MemoryMap, NamesEachMappingForWhatItIs) {
       "kernel: vsyscall: the vdso's predecessor",
   };
   EXPECT_EQ(named({}), expected);
+}
+
+// The kernel merges neighbours that nobody may touch: here the rest of an arena and a guard page.
+TEST(MemoryMap, AnArenaEndsWhereItsNeighbourDoes) {
+  const auto entries = reading(entry("7f0000000000-7f0000021000 rw-p 00000000 00:00 0 ", 132) +
+                               entry("7f0000021000-7f0004001000 ---p 00000000 00:00 0 ", 65408));
+  const auto mappings = name_mappings(entries, "/opt/x", {});
+  EXPECT_EQ(mappings[0].name, "malloc arena");
+  EXPECT_EQ(mappings[1].name, "malloc arena, not used yet");
 }
 
 TEST(MemoryMap, RegisteredRegionsWin) {
@@ -174,6 +215,33 @@ TEST(MemoryMap, LiveProcess) {
     EXPECT_GE(mapping.page_size_bytes, 4096u);
   }
 }
+
+// The sanitizers bring an allocator of their own, with mappings of its own.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// In a process of its own: prepare_memory_map() wants to be first, and has no way back.
+TEST(MemoryMapDeathTest, MallocLeavesNothingUnexplained) {
+  const auto check = [] {
+    prepare_memory_map();
+    const std::vector<char> large(1 << 20, 'x');  // malloc's own mapping, by default
+    std::vector<std::string> small;               // an arena of the thread's own, by default
+    std::thread other([&] {
+      for (int i = 0; i < 1000; ++i) small.emplace_back(100, large[0]);
+    });
+    other.join();
+    const auto map = read_memory_map();
+    int unexplained = map ? 0 : 1;
+    for (const auto& mapping : *map) {
+      const bool arena = mapping.name.starts_with("malloc arena");
+      if (mapping.kind != "other" && !arena) continue;
+      fmt::print(stderr, "{:x}-{:x} {}\n", mapping.start, mapping.end, mapping.name);
+      ++unexplained;
+    }
+    std::_Exit(unexplained);
+  };
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(check(), ::testing::ExitedWithCode(0), "");
+}
+#endif
 
 TEST(MemoryMap, LiveRegionAndLock) {
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));

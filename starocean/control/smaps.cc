@@ -1,8 +1,12 @@
 #include "starocean/control/smaps.h"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <fstream>
 #include <optional>
+#include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -73,6 +77,10 @@ bool is_field(std::string_view line) {
   return std::isupper(static_cast<unsigned char>(line.front())) != 0;
 }
 
+bool same_mapping(const SmapsEntry& a, const SmapsEntry& b) {
+  return a.start == b.start && a.end == b.end && a.permissions == b.permissions && a.path == b.path;
+}
+
 }  // namespace
 
 Result<std::vector<SmapsEntry>> parse_smaps(std::string_view text) {
@@ -93,6 +101,30 @@ Result<std::vector<SmapsEntry>> parse_smaps(std::string_view text) {
     }
   }
   return entries;
+}
+
+Result<std::vector<SmapsEntry>> read_own_smaps() {
+  std::ifstream file("/proc/self/smaps");
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file || text.view().empty()) {
+    return fail("cannot read the memory map", "/proc/self/smaps cannot be read",
+                "mount proc at /proc");
+  }
+  return parse_smaps(text.view());
+}
+
+Result<std::vector<SmapsEntry>> read_until_settled(
+    const std::function<Result<std::vector<SmapsEntry>>()>& read) {
+  auto last = read();
+  for (int readings = 1; last && readings < kMaxReadings; ++readings) {
+    auto next = read();
+    if (!next) return next;
+    const bool settled = std::ranges::equal(*last, *next, same_mapping);
+    last = std::move(next);
+    if (settled) break;
+  }
+  return last;
 }
 
 }  // namespace starocean::control

@@ -1,7 +1,8 @@
-// Reads /proc/PID/smaps (proc_pid_smaps(5)). Pure; any thread.
+// Reads /proc/PID/smaps (proc_pid_smaps(5)). Any thread.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,17 @@ struct SmapsEntry {
   uint64_t locked_bytes = 0;
 };
 
-// Fails on text that is not smaps; fields that are not known are passed over.
+// Fails on text that is not smaps; fields that are not known are passed over. Pure.
 Result<std::vector<SmapsEntry>> parse_smaps(std::string_view text);
+
+// Of this process, read once. The kernel prints a few mappings at a time and lets the process map and
+// unmap in between: one reading may show what never existed at one moment.
+Result<std::vector<SmapsEntry>> read_own_smaps();
+
+inline constexpr int kMaxReadings = 50;
+// Calls `read` until two readings in a row have the same mappings (address, permissions, path), and
+// returns the later; after kMaxReadings the last one, of a process that does not stand still.
+Result<std::vector<SmapsEntry>> read_until_settled(
+    const std::function<Result<std::vector<SmapsEntry>>()>& read);
 
 }  // namespace starocean::control
