@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from starocean_lab import machine, traffic, wait_until
 from starocean_lab.lab import bridge_config
 
@@ -48,6 +50,9 @@ def test_killed_twenty_times_under_load(lab):
     assert daemon.stop() == 0
     wait_until(lambda: set(switch.links()) == links_before,
                f"of the devices {sorted(left)} that appeared none stays after an orderly end", 5)
+    if not huge:
+        pytest.skip(f"all was shown but that huge pages come back: Linux found no room for {HUGE_PAGES} "
+                    "of 2 MiB; memory is short or fragmented")
 
 
 def test_terminated_under_load(lab):
