@@ -56,8 +56,57 @@ class Echo:
             connection.close()
 
     def stop(self):
+        self.assert_conserved()
+        return self.end()
+
+    def end(self):
+        """SIGTERM, without looking at the counters first; the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)
+
+    def assert_conserved(self):
+        """Once nobody asks any more: every packet has its fate, every frame its place, and the steering
+        program, the kernel's socket and the responder have counted the same packets."""
+        last = []
+
+        def balanced():
+            last[:] = imbalance(json.loads(self.get("/stats")))
+            return not last
+        try:
+            wait_until(balanced, "packets and frames of starocean echo add up", 10, every_s=0.1)
+        except LabError as error:
+            raise AssertionError("\n".join([str(error), *last])) from error
+
+
+def imbalance(stats):
+    """What does not add up in /stats, a sentence each."""
+    frames, queue, own = stats["frames"], stats["queue_counters"], stats["counters"]
+    answered = own["answered_neighbour"] + own["answered_ping"]
+    drops = sum(value for name, value in own.items() if name.startswith("drop_"))
+    equal = {
+        "frames have a place": (frames["total"], frames["free"] + frames["in_rx"] + frames["in_tx"]),
+        "frames came back from transmission": (frames["in_tx"], 0),
+        "packets have a fate": (own["rx_packets"], answered + own["punted"] + drops),
+        "what the socket received was looked at": (queue["Received"], own["rx_packets"]),
+        "answers were transmitted": (queue["Transmitted"], answered),
+        "transmissions completed": (queue["Completed"], queue["Transmitted"]),
+        "what was claimed arrived, or was dropped by name": (
+            stats["steering"]["redirected"],
+            queue["Received"] + queue["[K]RxDropped"] + queue["[K]RxRingFull"]),
+        "the kernel refused nothing": (queue["[K]RxInvalidDescs"] + queue["[K]TxInvalidDescs"], 0),
+    }
+    return [f"{what}: {left} is not {right}" for what, (left, right) in equal.items() if left != right]
+
+
+def samples_of(text):
+    """{name with labels: value} of a Prometheus page, each line of which must have the format."""
+    samples = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            assert re.fullmatch(r'[a-zA-Z_:][\w:]*(\{(\w+="[^"]*",?)*\})? -?[\d.e+-]+', line), line
+            name, value = line.rsplit(" ", 1)
+            samples[name] = float(value)
+    return samples
 
 
 class Conversation:
@@ -180,15 +229,34 @@ def test_counters_over_http(scene):
     """JSON and Prometheus text tell the same, and as many as were pinged."""
     host, _, echo = scene
     host.ping(ADDRESS, count=50)
-    for path in ("/stats", "/v1/stats"):
-        stats = json.loads(echo.get(path))
-        assert stats["schema_version"] == 1
-    text = echo.get("/metrics")
-    samples = {}
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            assert re.fullmatch(r'[a-zA-Z_:][\w:]*(\{(\w+="[^"]*",?)*\})? -?[\d.e+-]+', line), line
-            name, value = line.rsplit(" ", 1)
-            samples[name] = float(value)
-    replies = [value for name, value in samples.items() if re.match(r"starocean_\w*(repl|echo|answer)", name)]
-    assert any(value >= 50 for value in replies), text
+    echo.assert_conserved()
+    stats, samples = json.loads(echo.get("/stats")), samples_of(echo.get("/metrics"))
+    assert stats["schema_version"] == 1
+    assert json.loads(echo.get("/v1/stats")) == stats
+    assert stats["counters"]["answered_ping"] == 50
+    labels = '{interface="lan1",queue="0"}'
+    for name, value in stats["counters"].items():
+        assert samples[f"starocean_echo_{name}_total{labels}"] == value
+    for name in ("Filled", "Completed", "Received", "Transmitted"):
+        assert samples[f"starocean_queue_{name.lower()}_total{labels}"] == stats["queue_counters"][name]
+    assert samples["starocean_frames_configured"] == stats["frames"]["total"]
+    for place in ("free", "in_rx", "in_tx"):
+        assert samples[f'starocean_frames{{place="{place}"}}'] == stats["frames"][place]
+
+
+def test_ends_at_once_under_a_flood(scene):
+    """Packets that never stop coming do not keep it from looking at the signal."""
+    host, switch, echo = scene
+    host.ping(ADDRESS)
+    flood = [host.namespace.popen("ping", "-f", "-q", "-l", "1000", ADDRESS, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(3)]
+    try:
+        before = json.loads(echo.get("/stats"))["counters"]["answered_ping"]
+        wait_until(lambda: json.loads(echo.get("/stats"))["counters"]["answered_ping"] > before + 10_000,
+                   "the flood is answered", 20)
+        assert echo.end() == 0
+        wait_until(lambda: not switch.has_xdp("lan1"), "lan1 has no XDP program", 5)
+    finally:
+        for ping in flood:
+            ping.kill()
+            ping.wait()

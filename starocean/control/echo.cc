@@ -18,8 +18,10 @@
 #include "starocean/base/log.h"
 #include "starocean/base/rlimits.h"
 #include "starocean/control/api_server.h"
+#include "starocean/control/echo_report.h"
 #include "starocean/control/port_manager.h"
 #include "starocean/control/privileges.h"
+#include "starocean/control/status_line.h"
 #include "starocean/dataplane/echo_responder.h"
 
 namespace starocean::control {
@@ -28,6 +30,8 @@ namespace {
 using dataplane::EchoResponder;
 
 constexpr int kTickMs = 1000;
+// While the kernel has not taken what it was given to transmit.
+constexpr int kTransmitRetryMs = 1;
 constexpr uint64_t kStatusLineNs = 60 * kNsPerSecond;
 constexpr uint64_t kUmemBytes = 8u << 20;
 
@@ -93,78 +97,22 @@ Result<dataplane::EchoResponderOptions> responder_options(const EchoOptions& opt
   return result;
 }
 
-nlohmann::ordered_json stats(const EchoOptions& options, const EchoResponder& echo) {
-  nlohmann::ordered_json counters;
-  for (size_t i = 0; i < dataplane::kEchoCounters.size(); ++i) {
-    counters[std::string(dataplane::kEchoCounters[i].name)] =
-        echo.counters().get(static_cast<dataplane::EchoCounter>(i));
-  }
-  const xsk::SocketCounters& own = echo.socket().counters();
-  const xsk::KernelStatistics kernel = echo.socket().kernel_statistics();
-  const xsk::XdpCounters steering = echo.program().counters();
-  return {{"schema_version", 1},
-          {"interface", options.interface},
-          {"queue", options.queue},
-          {"address", options.address},
-          {"mode", echo.socket().zero_copy() ? "zero-copy" : "copy"},
-          {"attach", xsk::to_string(echo.program().mode())},
-          {"counters", counters},
-          {"queue_counters",
-           {{"Filled", own.get(xsk::SocketCounter::filled)},
-            {"Completed", own.get(xsk::SocketCounter::completed)},
-            {"Received", own.get(xsk::SocketCounter::received)},
-            {"Transmitted", own.get(xsk::SocketCounter::transmitted)},
-            {"[K]RxDropped", kernel.rx_dropped},
-            {"[K]RxInvalidDescs", kernel.rx_invalid_descs},
-            {"[K]TxInvalidDescs", kernel.tx_invalid_descs},
-            {"[K]RxRingFull", kernel.rx_ring_full},
-            {"[K]RxFillRingEmpty", kernel.rx_fill_ring_empty_descs},
-            {"[K]TxRingEmpty", kernel.tx_ring_empty_descs}}},
-          {"steering",
-           {{"redirected", steering.redirected},
-            {"passed", steering.passed},
-            {"no_socket", steering.no_socket}}},
-          {"frames",
-           {{"total", echo.frames()},
-            {"free", echo.free_frames()},
-            {"in_rx", echo.socket().frames_in_receive()},
-            {"in_tx", echo.socket().frames_in_transmit()}}}};
-}
-
-std::string prometheus(const EchoOptions& options, const EchoResponder& echo) {
-  std::string text;
-  for (size_t i = 0; i < dataplane::kEchoCounters.size(); ++i) {
-    const CounterInfo& info = dataplane::kEchoCounters[i];
-    text += fmt::format(
-        "# HELP starocean_echo_{0}_total {1}: {2}\n"
-        "# TYPE starocean_echo_{0}_total counter\n"
-        "starocean_echo_{0}_total{{interface=\"{3}\",queue=\"{4}\"}} {5}\n",
-        info.name, info.unit, info.help, options.interface, options.queue,
-        echo.counters().get(static_cast<dataplane::EchoCounter>(i)));
-  }
-  return text;
-}
-
-std::string status_text(const EchoOptions& options, const EchoResponder& echo) {
-  std::string line = fmt::format("{}:{}", options.interface, options.queue);
-  const auto report = stats(options, echo);
-  for (const auto& [name, value] : report["queue_counters"].items()) {
-    line += fmt::format(" {}={}", name, value.get<uint64_t>());
-  }
-  return line;
+EchoStatus status_of(const EchoOptions& options, const EchoResponder& echo) {
+  return echo_status(options.interface, options.queue, options.address, echo);
 }
 
 Result<std::unique_ptr<ApiServer>> serve(const EchoOptions& options, const EchoResponder& echo) {
   if (options.listen.empty()) return nullptr;
   ApiHandlers handlers;
   const auto json = [&options, &echo] {
-    return ApiPage{"application/json", stats(options, echo).dump(2) + "\n"};
+    return ApiPage{"application/json", to_text(echo_json(status_of(options, echo)), 2) + "\n"};
   };
   handlers.pages["/"] = json;
   handlers.pages["/stats"] = json;
   handlers.pages["/v1/stats"] = json;
   handlers.pages["/metrics"] = [&options, &echo] {
-    return ApiPage{"text/plain; version=0.0.4; charset=utf-8", prometheus(options, echo)};
+    return ApiPage{"text/plain; version=0.0.4; charset=utf-8",
+                   echo_metrics(status_of(options, echo))};
   };
   ApiOptions api;
   api.listen = options.listen;
@@ -173,22 +121,28 @@ Result<std::unique_ptr<ApiServer>> serve(const EchoOptions& options, const EchoR
 
 Status answer_until_asked_to_end(const EchoOptions& options, EchoResponder& echo, int signal_fd) {
   uint64_t next_status_ns = monotonic_ns() + kStatusLineNs;
+  uint64_t next_check_ns = 0;
+  int wait_ms = 0;
   while (true) {
+    // Looked at before every batch, so that a flood does not keep us from ending.
     pollfd watched[] = {{.fd = signal_fd, .events = POLLIN, .revents = 0},
                         {.fd = echo.fd(), .events = POLLIN, .revents = 0}};
-    if (::poll(watched, std::size(watched), kTickMs) < 0 && errno != EINTR) {
+    if (::poll(watched, std::size(watched), wait_ms) < 0 && errno != EINTR) {
       return fail_system("cannot wait for packets", errno);
     }
     if (watched[0].revents != 0) return {};
-    while (echo.poll_once() != 0) {
-    }
+    const uint32_t seen = echo.poll_once();
+    wait_ms = seen != 0 ? 0 : echo.transmit_pending() ? kTransmitRetryMs : kTickMs;
+    const uint64_t now_ns = monotonic_ns();
+    if (seen != 0 && now_ns < next_check_ns) continue;
+    next_check_ns = now_ns + kNsPerSecond;
     if (!echo.program().attached()) {
       return fail(fmt::format("interface '{}' is gone", options.interface),
                   "its device was deleted or its program detached", "start again when it is back");
     }
-    if (monotonic_ns() < next_status_ns) continue;
+    if (now_ns < next_status_ns) continue;
     next_status_ns += kStatusLineNs;
-    log_info("{}", status_text(options, echo));
+    log_info("{}", status_line(status_of(options, echo).queue));
   }
 }
 
@@ -219,7 +173,7 @@ Status run_echo(const EchoOptions& options) {
              xsk::to_string((*echo)->program().mode()),
              (*echo)->socket().zero_copy() ? "zero-copy" : "copy mode");
     done = answer_until_asked_to_end(options, **echo, signal_fd);
-    log_info("{}", status_text(options, **echo));
+    log_info("{}", status_line(status_of(options, **echo).queue));
   }
   close(signal_fd);
   return done;

@@ -1,50 +1,14 @@
 #include "starocean/control/metrics.h"
 
-#include <iterator>
-
 #include <fmt/format.h>
+
+#include "starocean/control/exposition.h"
 
 namespace starocean::control {
 namespace {
 
-// Builds the text family by family: all samples of a name stand together, after its HELP and TYPE.
-class Exposition {
- public:
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    name_ = name;
-    fmt::format_to(std::back_inserter(text_), "# HELP {} {}\n# TYPE {} {}\n", name, help, name,
-                   type);
-  }
-  // `labels` with their braces, or empty.
-  template <class Value>
-  void sample(std::string_view labels, Value value) {
-    fmt::format_to(std::back_inserter(text_), "{}{} {}\n", name_, labels, value);
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-  std::string name_;
-};
-
-template <class Items, class Labels, size_t kSize>
-void counter_families(Exposition& out, std::string_view prefix,
-                      const std::array<CounterInfo, kSize>& table, const Items& items,
-                      Labels labels_of) {
-  for (size_t i = 0; i < kSize; ++i) {
-    out.family(fmt::format("starocean_{}_{}_total", prefix, table[i].name), "counter",
-               fmt::format("{} ({})", table[i].help, table[i].unit));
-    for (const auto& item : items) out.sample(labels_of(item), item.counters[i]);
-  }
-}
-
 std::string port_labels(const InterfaceStatus& port) {
   return fmt::format(R"({{interface="{}"}})", escape_label(port.name));
-}
-
-std::string queue_labels(const QueueStatus& queue) {
-  return fmt::format(R"({{interface="{}",queue="{}"}})", escape_label(queue.interface),
-                     queue.queue);
 }
 
 std::string worker_labels(const WorkerStatus& worker) {
@@ -84,6 +48,11 @@ void port_families(Exposition& out, const std::vector<InterfaceStatus>& ports) {
 }
 
 }  // namespace
+
+std::string queue_labels(const QueueStatus& queue) {
+  return fmt::format(R"({{interface="{}",queue="{}"}})", escape_label(queue.interface),
+                     queue.queue);
+}
 
 std::string escape_label(std::string_view value) {
   std::string escaped;

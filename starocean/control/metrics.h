@@ -13,15 +13,11 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "starocean/control/status.h"
 
 namespace starocean::control {
 
 std::string metrics_text(const DaemonStatus& status);
-
-// A label value between its quotes: backslash, quote and line feed are escaped.
-std::string escape_label(std::string_view value);
 
 }  // namespace starocean::control

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "starocean/control/exposition.h"
 #include "starocean/control/status_sample.h"
 
 namespace starocean::control {

@@ -53,8 +53,10 @@ class EchoResponder {
   static Result<std::unique_ptr<EchoResponder>> open(const EchoResponderOptions& options);
   ~EchoResponder();
 
-  // Answers what has arrived; returns the packets seen.
+  // Answers what has arrived, one batch at most; returns the packets seen.
   uint32_t poll_once();
+  // The kernel has not taken all answers yet: call poll_once() again soon, also if nothing arrives.
+  bool transmit_pending() { return socket_->transmit_pending(); }
   // Readable when there is something to do.
   int fd() const { return socket_->fd(); }
 
