@@ -3,68 +3,18 @@
 #include <gtest/gtest.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
-#include <signal.h>
-#include <sys/capability.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <initializer_list>
 #include <memory>
-#include <optional>
 
-#include "starocean/xsk/testing/frames.h"
-#include "starocean/xsk/testing/netns.h"
-#include "starocean/xsk/testing/raw_socket.h"
+#include "starocean/xsk/testing/punt_fixture.h"
 #include "starocean/xsk/xdp_program.h"
 
 namespace starocean::xsk {
 namespace {
 
 using namespace testing;  // NOLINT(google-build-using-namespace): ours, not GoogleTest's
-
-class PuntTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (const auto reason = why_no_namespaces(); !reason.empty()) GTEST_SKIP() << reason;
-    netns_.emplace();
-    veth_ = make_veth("va", "vb");
-    add_ip4(veth_.near.ifindex, "10.0.0.1");
-  }
-
-  Punt make_punt() {
-    auto punt = Punt::create();
-    if (!punt) ADD_FAILURE() << punt.error().message();
-    const auto added = punt->add_interface("va", veth_.near.ifindex);
-    EXPECT_TRUE(added) << added.error().message();
-    return std::move(*punt);
-  }
-
-  // In one piece.
-  size_t inject(Punt& punt, const Bytes& frame) { return inject(punt, frame, veth_.near.ifindex); }
-  static size_t inject(Punt& punt, const Bytes& frame, uint32_t ifindex) {
-    const iovec piece{const_cast<uint8_t*>(frame.data()), frame.size()};
-    const PuntFrame punted{.ifindex = ifindex, .pieces = {&piece, 1}};
-    return punt.inject({&punted, 1});
-  }
-
-  Bytes near_mac() const { return Bytes(veth_.near.mac.data(), veth_.near.mac.size()); }
-
-  std::optional<Netns> netns_;
-  Veth veth_;
-};
-
-std::vector<std::string> helper_devices() {
-  std::vector<std::string> names;
-  auto links = rtnl::Connection::open();
-  const auto present = links->list();
-  for (const rtnl::Device& link : *present) {
-    if (link.name.starts_with("sopunt")) names.push_back(link.name);
-  }
-  std::ranges::sort(names);
-  return names;
-}
 
 TEST_F(PuntTest, UnicastArrivesOnTheOriginalDevice) {
   Punt punt = make_punt();
@@ -307,114 +257,6 @@ TEST_F(PuntTest, FrameForADeviceThatIsGoneHarmsNothing) {
   const auto seen = tap.receive();
   ASSERT_TRUE(seen);
   EXPECT_EQ(seen->frame, frame);
-}
-
-TEST_F(PuntTest, OnlyInjectedFramesPassTheHelper) {
-  Punt punt = make_punt();
-  PacketSocket tap(veth_.near.ifindex);
-  PacketSocket intruder(if_nametoindex(punt.helper_device().c_str()));
-  UdpSocket udp_socket(AF_INET, 7000);
-  intruder.send(eth(0x0800, near_mac()) + ip4({}, udp(1, 7000, pattern(20))));
-  EXPECT_FALSE(tap.receive(50));
-  EXPECT_FALSE(udp_socket.receive(0));
-}
-
-// Nothing on the helper that we did not send: no router solicitation, no MLD, no ARP.
-TEST_F(PuntTest, HelperIsSilent) {
-  Punt punt = make_punt();
-  std::string far = punt.helper_device();
-  far.back() = 'b';
-  PacketSocket near_tap(if_nametoindex(punt.helper_device().c_str()));
-  PacketSocket far_tap(if_nametoindex(far.c_str()));
-  EXPECT_FALSE(far_tap.receive(1500));
-  EXPECT_FALSE(near_tap.receive(0));
-}
-
-TEST_F(PuntTest, HelperIsRemovedAtCloseAndSeveralLiveSideBySide) {
-  {
-    Punt first = make_punt();
-    Punt second = make_punt();
-    EXPECT_EQ(helper_devices(),
-              (std::vector<std::string>{"sopunt0a", "sopunt0b", "sopunt1a", "sopunt1b"}));
-    Punt moved = std::move(first);
-    EXPECT_EQ(inject(moved, eth(0x88b5) + pattern(20)), 1U);
-  }
-  EXPECT_TRUE(helper_devices().empty());
-}
-
-TEST_F(PuntTest, HelperOfADeadProcessIsRemovedAndOfALivingOneIsNot) {
-  int pipe_ends[2];
-  ASSERT_EQ(pipe(pipe_ends), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    auto punt = Punt::create();
-    const char done = punt ? '1' : '0';
-    if (write(pipe_ends[1], &done, 1) != 1) _exit(1);
-    for (;;) pause();
-  }
-  char done = 0;
-  ASSERT_EQ(read(pipe_ends[0], &done, 1), 1);
-  ASSERT_EQ(done, '1');
-  {
-    Punt punt = make_punt();
-    EXPECT_EQ(punt.helper_device(), "sopunt1a");
-  }
-  EXPECT_EQ(helper_devices(), (std::vector<std::string>{"sopunt0a", "sopunt0b"}));
-  kill(child, SIGKILL);
-  ASSERT_EQ(waitpid(child, nullptr, 0), child);
-  EXPECT_EQ(helper_devices().size(), 2U);
-  {
-    Punt punt = make_punt();
-    EXPECT_EQ(helper_devices(), (std::vector<std::string>{"sopunt0a", "sopunt0b"}));
-    EXPECT_EQ(inject(punt, eth(0x88b5) + pattern(20)), 1U);
-  }
-  EXPECT_TRUE(helper_devices().empty());
-  close(pipe_ends[0]);
-  close(pipe_ends[1]);
-}
-
-TEST_F(PuntTest, SomebodyElsesDeviceOfOurNameIsLeftAlone) {
-  make_veth("sopunt0a", "stranger");
-  {
-    Punt punt = make_punt();
-    EXPECT_EQ(punt.helper_device(), "sopunt1a");
-  }
-  EXPECT_EQ(helper_devices(), std::vector<std::string>{"sopunt0a"});
-}
-
-// The header says which privileges are enough, and that inject() needs none.
-TEST_F(PuntTest, PrivilegesThatAreNeeded) {
-  const auto with = [](std::initializer_list<cap_value_t> values) {
-    cap_t capabilities = cap_init();
-    for (const cap_flag_t flag : {CAP_PERMITTED, CAP_EFFECTIVE}) {
-      cap_set_flag(capabilities, flag, static_cast<int>(values.size()), values.begin(), CAP_SET);
-    }
-    const bool set = cap_set_proc(capabilities) == 0;
-    cap_free(capabilities);
-    return set;
-  };
-  PacketSocket tap(veth_.near.ifindex);
-  const Bytes frame = eth(0x88b5) + pattern(40);
-  const pid_t child = fork();
-  if (child == 0) {
-    if (!with({CAP_NET_ADMIN, CAP_BPF, CAP_NET_RAW})) _exit(1);
-    auto punt = Punt::create();
-    if (!punt || !punt->add_interface("va", veth_.near.ifindex)) _exit(2);
-    if (!with({}) || inject(*punt, frame) != 1) _exit(3);
-    _exit(0);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-  const auto seen = tap.receive();
-  ASSERT_TRUE(seen);
-  EXPECT_EQ(seen->frame, frame);
-}
-
-TEST_F(PuntTest, UnknownDeviceIsRefused) {
-  auto punt = Punt::create();
-  ASSERT_TRUE(punt);
-  EXPECT_FALSE(punt->add_interface("nope", 4711));
 }
 
 }  // namespace
