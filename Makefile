@@ -40,7 +40,7 @@ build:             ## The release build alone
 	@scripts/build-release
 
 install: build     ## Install program, library and headers under PREFIX (/usr/local)
-	@cmake --install build/release --prefix "$(DESTDIR)$(PREFIX)"
+	@DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
 
 clean:             ## Remove everything that was built
 	@rm -rf build

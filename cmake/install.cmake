@@ -6,10 +6,12 @@ list(TRANSFORM installed PREPEND starocean_)
 install(TARGETS ${installed} EXPORT starocean ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT starocean NAMESPACE starocean:: FILE starocean-targets.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/starocean)
+# Not the headers of tests, nor of libraries that stay behind (netlink_links).
 foreach(layer base ring net table xsk)
   install(DIRECTORY starocean/${layer} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/starocean
           FILES_MATCHING PATTERN "*.h" PATTERN testing EXCLUDE PATTERN testdata EXCLUDE
-          PATTERN corpus EXCLUDE)
+          PATTERN corpus EXCLUDE PATTERN "*_for_test.h" EXCLUDE PATTERN test_scale.h EXCLUDE
+          PATTERN device_info.h EXCLUDE PATTERN link_info.h EXCLUDE PATTERN link_monitor.h EXCLUDE)
 endforeach()
 configure_package_config_file(cmake/starocean-config.cmake.in starocean-config.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/starocean)
@@ -17,5 +19,11 @@ write_basic_package_version_file(starocean-config-version.cmake COMPATIBILITY Sa
 install(FILES ${CMAKE_BINARY_DIR}/starocean-config.cmake
               ${CMAKE_BINARY_DIR}/starocean-config-version.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/starocean)
-install(FILES packaging/starocean.service DESTINATION lib/systemd/system)
-install(FILES docs/examples/switch.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/starocean/examples)
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# The unit names files of the prefix, which is known only now: `cmake --install --prefix`.
+install(CODE "
+  set(STAROCEAN_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+  set(STAROCEAN_DOCDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DOCDIR}\")
+  configure_file(\"${PROJECT_SOURCE_DIR}/packaging/starocean.service.in\"
+                 \"${PROJECT_BINARY_DIR}/starocean.service\" @ONLY)")
+install(FILES ${PROJECT_BINARY_DIR}/starocean.service DESTINATION lib/systemd/system)
