@@ -14,7 +14,7 @@ namespace {
 constexpr int kFruitlessKicks = 4;
 
 uint32_t difference(const SocketCounters& counters, SocketCounter more, SocketCounter less) {
-  // Read in this order, concurrent progress can only make the difference smaller than it was.
+  // In this order concurrent progress can only make the difference larger than it was, never negative.
   const uint64_t less_value = counters.get(less);
   const uint64_t more_value = counters.get(more);
   return static_cast<uint32_t>(more_value - less_value);
