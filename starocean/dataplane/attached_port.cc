@@ -106,7 +106,11 @@ Status AttachedPort::open_queues(PortId id, const PortOptions& options,
     Status set = program_->set_socket(queue->queue.value(), queue->socket->fd());
     if (!set) return set;
   }
-  return {};
+  // A bridge forwards what is for others.
+  auto filter = xsk::ReceiveFilter::open(ifindex_);
+  if (!filter) return fail(filter.error());
+  filter_.emplace(std::move(*filter));
+  return filter_->take_all();
 }
 
 Status AttachedPort::attach_program(const PortOptions& options, const LinkState& link) {
@@ -129,6 +133,7 @@ bool AttachedPort::carries(uint32_t mtu_bytes) const {
 }
 
 void AttachedPort::stop_receiving() {
+  filter_.reset();
   if (program_) program_->detach();
 }
 

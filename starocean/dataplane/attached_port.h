@@ -5,6 +5,7 @@
 // with their frames; then the sockets go into its map. Detaching is the reverse, in two steps, because the
 // workers must stop using the sockets in between:
 //   stop_receiving()  detaches the program: Linux has the interface to itself again
+//                     (and the card filters by its own address again, see xsk/receive_filter.h)
 //   close()           once no worker uses the queues: takes back every frame
 #pragma once
 
@@ -19,6 +20,7 @@
 #include "starocean/dataplane/counters.h"
 #include "starocean/dataplane/snapshot.h"
 #include "starocean/xsk/frame_pool.h"
+#include "starocean/xsk/receive_filter.h"
 #include "starocean/xsk/xdp_program.h"
 
 namespace starocean::dataplane {
@@ -90,6 +92,7 @@ class AttachedPort {
   bool finishes_checksums_ = false;
   std::vector<std::unique_ptr<PortQueue>> queues_;
   std::optional<xsk::XdpProgram> program_;
+  std::optional<xsk::ReceiveFilter> filter_;
 };
 
 }  // namespace starocean::dataplane

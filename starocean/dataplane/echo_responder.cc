@@ -82,7 +82,20 @@ Status EchoResponder::build() {
     punt_.emplace(std::move(*punt));
   }
   if (Status set = program_->set_socket(options_.queue, socket_->fd()); !set) return set;
-  return claim();
+  if (Status claimed = claim(); !claimed) return claimed;
+  return widen_filter();
+}
+
+// The card must let through what Linux has no reason to receive: frames to our MAC address, and to the
+// group in which neighbours ask for the IPv6 address.
+Status EchoResponder::widen_filter() {
+  auto filter = xsk::ReceiveFilter::open(options_.ifindex);
+  if (!filter) return fail(filter.error());
+  filter_.emplace(std::move(*filter));
+  if (Status taken = filter_->take(options_.mac.bytes()); !taken) return taken;
+  const auto* v6 = std::get_if<net::Ipv6Address>(&options_.address);
+  if (v6 == nullptr) return {};
+  return filter_->take(v6->solicited_node().multicast_mac().bytes());
 }
 
 // ARP or Neighbour Solicitation for the address, and its ICMP. All else is Linux's.

@@ -19,6 +19,7 @@
 #include "starocean/net/reply.h"
 #include "starocean/xsk/frame_pool.h"
 #include "starocean/xsk/punt.h"
+#include "starocean/xsk/receive_filter.h"
 #include "starocean/xsk/socket.h"
 #include "starocean/xsk/xdp_program.h"
 
@@ -70,6 +71,7 @@ class EchoResponder {
   explicit EchoResponder(const EchoResponderOptions& options) : options_(options) {}
   Status build();
   Status claim();
+  Status widen_filter();
   net::Reply answer(xsk::Buffer& buffer, EchoCounter& kind);
   void handle(xsk::RxBuffer& received);
   void transmit(xsk::Buffer buffer, EchoCounter kind);
@@ -81,6 +83,7 @@ class EchoResponder {
   std::unique_ptr<xsk::FramePool> pool_;
   std::unique_ptr<xsk::XskSocket> socket_;
   std::optional<xsk::Punt> punt_;
+  std::optional<xsk::ReceiveFilter> filter_;
   std::optional<xsk::XdpProgram> program_;  // before the socket goes, so declared after it
   EchoCounters counters_;
   std::array<xsk::RxBuffer, 64> received_;
