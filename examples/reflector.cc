@@ -35,8 +35,8 @@ int main(int argc, char** argv) {
   const auto umem = must(xsk::Umem::create({.frames = 4096}));
   const auto depot = must(xsk::FrameDepot::create(*umem));
   const auto pool = must(xsk::FramePool::create(*depot));
-  const auto socket = must(xsk::XskSocket::open(*umem, {.device = argv[1], .queue = 0}));
-  socket->refill(*pool);
+  const auto socket =
+      must(xsk::XskSocket::open(*umem, {.device = argv[1], .queue = 0}, pool.get()));
   auto program =
       must(xsk::XdpProgram::attach({.device = argv[1], .ifindex = if_nametoindex(argv[1])}));
   if (auto set = program.set_socket(0, socket->fd()); !set) {

@@ -88,7 +88,7 @@ Status AttachedPort::open_queues(PortId id, const PortOptions& options,
     socket_options.zero_copy = options.zero_copy;
     socket_options.multi_buffer = multi_buffer_;
     socket_options.busy_poll = options.busy_poll;
-    auto socket = xsk::XskSocket::open(umem_, socket_options);
+    auto socket = xsk::XskSocket::open(umem_, socket_options, &pool_);
     if (!socket) return fail(socket.error());
     auto queue = std::make_unique<PortQueue>();
     queue->port = id;
@@ -96,7 +96,7 @@ Status AttachedPort::open_queues(PortId id, const PortOptions& options,
     queue->owner = owners[i];
     queue->socket = std::move(*socket);
     queues_.push_back(std::move(queue));
-    // Frames first, even if the queue were only to transmit: some drivers poll nothing without.
+    // Frames even if the queue were only to transmit: some drivers poll nothing without.
     if (queues_.back()->socket->refill(pool_) != 0) {
       return fail(fmt::format("queue {}", i), "there are not enough frames to fill its ring",
                   "raise `memory: frames`, or use smaller rings or fewer queues");

@@ -69,10 +69,9 @@ Status EchoResponder::build() {
   socket_options.queue = options_.queue;
   socket_options.rx_size = socket_options.tx_size = kRingSize;
   socket_options.fill_size = socket_options.completion_size = kRingSize;
-  auto socket = xsk::XskSocket::open(*umem_, socket_options);
+  auto socket = xsk::XskSocket::open(*umem_, socket_options, pool_.get());
   if (!socket) return fail(socket.error());
   socket_ = std::move(*socket);
-  socket_->refill(*pool_);
   auto punt = xsk::Punt::create();
   if (!punt) {
     log_warning("what is claimed but not answered is dropped: {}", punt.error().message());

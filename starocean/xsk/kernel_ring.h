@@ -67,6 +67,8 @@ class ProducerRing {
   }
 
   uint32_t unpublished() const { return next_ - published_; }
+  // Free-running, as all indices: so many since the ring was made.
+  uint32_t published() const { return published_; }
   // Published, and not yet consumed by the kernel.
   uint32_t pending() { return published_ - (cached_consumer_ = load_consumer()); }
   // The kernel asks to be woken by a system call (XDP_USE_NEED_WAKEUP).

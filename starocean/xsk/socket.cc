@@ -37,8 +37,20 @@ uint32_t XskSocket::reap(FramePool& pool) {
 
 uint32_t XskSocket::refill(FramePool& pool) {
   // In batches: asking for a few descriptors at a time would read the kernel's index each time.
-  uint32_t room = fill_.room(kSlabFrames);
-  if (room < kSlabFrames) return 0;
+  const uint32_t room = fill_.room(kSlabFrames);
+  uint32_t missing = 0;
+  if (room >= kSlabFrames) {
+    const uint32_t pushed = top_up(pool);
+    counters_.add(SocketCounter::filled, pushed);
+    missing = room - pushed;
+  }
+  // A zero-copy driver that found the ring empty has stopped looking. It may have said so only now.
+  if (fill_.needs_wakeup() && fill_.pending() != 0) wake_receive();
+  return missing;
+}
+
+uint32_t XskSocket::top_up(FramePool& pool) {
+  const uint32_t room = fill_.room(1);
   uint32_t pushed = 0;
   while (pushed < room) {
     Frame frame = pool.take();
@@ -48,8 +60,7 @@ uint32_t XskSocket::refill(FramePool& pool) {
     ++pushed;
   }
   fill_.publish();
-  counters_.add(SocketCounter::filled, pushed);
-  return room - pushed;
+  return pushed;
 }
 
 uint32_t XskSocket::receive(std::span<RxBuffer> buffers) {
@@ -100,7 +111,8 @@ bool XskSocket::flush(FramePool& pool) {
     } else if (++fruitless == kFruitlessKicks) {
       return false;
     }
-    if (zero_copy_) break;  // the driver goes on by itself
+    // A zero-copy driver goes on by itself: whether it asks again is for the next turn to see.
+    if (zero_copy_) break;
   }
   return pending == 0;
 }
@@ -117,7 +129,10 @@ bool XskSocket::kick_transmit() {
 }
 
 void XskSocket::kick_receive() {
-  if (!options_.busy_poll && !fill_.needs_wakeup()) return;
+  if (options_.busy_poll || fill_.needs_wakeup()) wake_receive();
+}
+
+void XskSocket::wake_receive() {
   counters_.add(SocketCounter::rx_kicks);
   recvfrom(fd_, nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
 }

@@ -5,8 +5,7 @@
 // locks nor fails: what it cannot do it says by its return value. It keeps the books of its frames, so
 // that close() can take back also those that the kernel held.
 //
-//   auto socket = XskSocket::open(umem, {.device = "eth0", .queue = 0});     fill ring still empty
-//   socket->refill(pool);                                                    now it can receive
+//   auto socket = XskSocket::open(umem, {.device = "eth0", .queue = 0}, &pool);
 //   loop: socket->reap(pool); socket->refill(pool);
 //         n = socket->receive(buffers); …; socket->transmit(std::move(buffer)); socket->flush();
 //
@@ -57,7 +56,11 @@ struct RxBuffer {
 
 class XskSocket {
  public:
-  static Result<std::unique_ptr<XskSocket>> open(Umem& umem, const XskOptions& options);
+  // Given a pool, it fills the fill ring before the socket is bound, as far as the pool has frames: a
+  // zero-copy driver takes some at that moment, and those that find none poll in vain or complain.
+  // Without, refill() has to come before anything is received.
+  static Result<std::unique_ptr<XskSocket>> open(Umem& umem, const XskOptions& options,
+                                                 FramePool* pool = nullptr);
   // Closes without taking frames back, unless close() came first.
   ~XskSocket();
   XskSocket(const XskSocket&) = delete;
@@ -66,7 +69,8 @@ class XskSocket {
   // --- Packet path ---------------------------------------------------------------------------------
   // Transmitted frames back into the pool; returns how many.
   uint32_t reap(FramePool& pool);
-  // Tops up the fill ring from the pool; returns the descriptors that stay empty for want of frames.
+  // Tops up the fill ring from the pool, and tells a kernel that waits for it; returns the descriptors
+  // that stay empty for want of frames.
   uint32_t refill(FramePool& pool);
   // Takes whole packets only, up to buffers.size() buffers; returns the number of buffers. A packet
   // whose last fragment the kernel has not shown yet stays in the ring. A packet of more fragments than
@@ -112,19 +116,22 @@ class XskSocket {
   };
 
   XskSocket(Umem& umem, const XskOptions& options) : umem_(umem), options_(options) {}
-  Status create();
+  Status create(FramePool* pool);
   Status set_sizes();
   Status map_rings();
   template <class Desc, class Offsets>
   Result<RingMemory<Desc>> map_ring(const Offsets& offsets, uint32_t size, uint64_t page_offset,
                                     const char* name);
-  Status bind_any_mode();
-  Status bind_mode(bool zero_copy);
-  Status prepare(bool register_umem);
-  int try_bind(uint16_t flags, int lender);
+  Status bind_any_mode(FramePool* pool);
+  Status bind_mode(bool zero_copy, FramePool* pool);
+  Status try_bind(bool zero_copy, FramePool* pool);
   Status bind_error(int error, bool zero_copy) const;
+  void abandon(FramePool* pool);
+  void take_back(FramePool& pool, OwnerTag tag);
   void set_tuning();
   void release_resources();
+  uint32_t top_up(FramePool& pool);
+  void wake_receive();
   bool kick_transmit();
   std::string place() const;
 

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "starocean/base/regions.h"
+#include "starocean/xsk/queue_probe.h"
 #include "starocean/xsk/socket.h"
 
 namespace starocean::xsk {
@@ -22,12 +23,21 @@ using std::chrono::milliseconds;
 // A closed socket leaves its queue from a work queue under the rtnl lock: milliseconds, seldom a second.
 constexpr int kBusyTries = 100;
 constexpr milliseconds kBusyPause{20};
-// After close() a zero-copy driver may still write into frames until its queue has been rebuilt.
-constexpr milliseconds kZeroCopyQuarantine{200};
+// After close() a zero-copy driver may still write into frames until its queue has been rebuilt: as long
+// as the queue is taken. Should somebody else take it at once, the wait has to end nevertheless.
+constexpr milliseconds kReleasePatience{2000};
+constexpr milliseconds kReleasePause{5};
 
 template <class T>
 bool set_option(int fd, int level, int name, const T& value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+void await_release(uint32_t ifindex, uint32_t queue) {
+  const auto deadline = std::chrono::steady_clock::now() + kReleasePatience;
+  while (queue_is_taken(ifindex, queue) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kReleasePause);
+  }
 }
 
 }  // namespace
@@ -36,9 +46,11 @@ std::string XskSocket::place() const {
   return fmt::format("interface '{}' queue {}", options_.device, options_.queue);
 }
 
-Result<std::unique_ptr<XskSocket>> XskSocket::open(Umem& umem, const XskOptions& options) {
+Result<std::unique_ptr<XskSocket>> XskSocket::open(Umem& umem, const XskOptions& options,
+                                                   FramePool* pool) {
   std::unique_ptr<XskSocket> socket(new XskSocket(umem, options));
-  if (Status made = socket->create(); !made) {
+  if (Status made = socket->create(pool); !made) {
+    socket->abandon(pool);
     return fail(made.error().in("cannot open an AF_XDP socket on " + socket->place()));
   }
   return socket;
@@ -48,7 +60,7 @@ XskSocket::~XskSocket() {
   release_resources();
 }
 
-Status XskSocket::create() {
+Status XskSocket::create(FramePool* pool) {
   for (const uint32_t size :
        {options_.rx_size, options_.tx_size, options_.fill_size, options_.completion_size}) {
     if (size < 64 || size > 32768 || !std::has_single_bit(size)) {
@@ -63,40 +75,34 @@ Status XskSocket::create() {
   auto tag = umem_.take_tag();
   if (!tag) return fail(tag.error());
   tag_ = *tag;
-  return bind_any_mode();
+  return bind_any_mode(pool);
 }
 
 // A socket whose bind was refused cannot be bound again with other flags once a UMEM is registered, so
 // each attempt starts from a new one.
-Status XskSocket::bind_any_mode() {
+Status XskSocket::bind_any_mode(FramePool* pool) {
   if (options_.zero_copy != ZeroCopy::kOff) {
-    Status bound = bind_mode(true);
+    Status bound = bind_mode(true, pool);
     if (bound || options_.zero_copy == ZeroCopy::kRequire) return bound;
     // Only "this cannot be done in zero-copy" leads to copy mode; other failures would come back.
     const int code = bound.error().code();
     if (code != EOPNOTSUPP && code != EINVAL && code != ENOTSUP) return bound;
   }
-  return bind_mode(false);
+  return bind_mode(false, pool);
 }
 
-Status XskSocket::bind_mode(bool zero_copy) {
-  const auto flags = static_cast<uint16_t>((zero_copy ? XDP_ZEROCOPY : XDP_COPY) |
-                                           (options_.need_wakeup ? XDP_USE_NEED_WAKEUP : 0) |
-                                           (options_.multi_buffer ? XDP_USE_SG : 0));
-  const int lender = umem_.lender(flags);
-  for (int attempt = 0;; ++attempt) {
-    if (Status prepared = prepare(lender < 0); !prepared) return prepared;
-    const int error = try_bind(flags, lender);
-    if (error == 0) break;
-    if (error != EBUSY) return bind_error(error, zero_copy);
-    if (attempt == kBusyTries) {
-      return fail("cannot bind", "another AF_XDP socket has this queue",
-                  "stop the program that has it, or choose another queue", EBUSY);
-    }
+Status XskSocket::bind_mode(bool zero_copy, FramePool* pool) {
+  Status bound = try_bind(zero_copy, pool);
+  for (int tries = 1; !bound && bound.error().code() == EBUSY && tries < kBusyTries; ++tries) {
+    abandon(pool);
     std::this_thread::sleep_for(kBusyPause);
+    bound = try_bind(zero_copy, pool);
   }
-  shares_umem_ = lender >= 0;
-  umem_.add_lender(flags, fd_);
+  if (!bound) {
+    abandon(pool);
+    return bound;
+  }
+  counters_.add(SocketCounter::filled, fill_.published());
   xdp_options granted{};
   socklen_t length = sizeof granted;
   if (getsockopt(fd_, SOL_XDP, XDP_OPTIONS, &granted, &length) != 0) {
@@ -106,14 +112,7 @@ Status XskSocket::bind_mode(bool zero_copy) {
   return {};
 }
 
-// A new socket with its rings, all that bind() needs.
-Status XskSocket::prepare(bool register_umem) {
-  if (fd_ >= 0) {
-    // Frees rings and descriptor of the last attempt, not the tag.
-    const OwnerTag tag = std::exchange(tag_, kUserOwned);
-    release_resources();
-    tag_ = tag;
-  }
+Status XskSocket::try_bind(bool zero_copy, FramePool* pool) {
   fd_ = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (fd_ < 0) {
     const int error = errno;
@@ -121,17 +120,17 @@ Status XskSocket::prepare(bool register_umem) {
                        error == EAFNOSUPPORT ? "the kernel lacks CONFIG_XDP_SOCKETS"
                                              : "run as root or with CAP_NET_RAW");
   }
-  if (register_umem) {
+  const auto flags = static_cast<uint16_t>((zero_copy ? XDP_ZEROCOPY : XDP_COPY) |
+                                           (options_.need_wakeup ? XDP_USE_NEED_WAKEUP : 0) |
+                                           (options_.multi_buffer ? XDP_USE_SG : 0));
+  const int lender = umem_.lender(flags);
+  if (lender < 0) {
     if (Status registered = umem_.register_on(fd_); !registered) return registered;
   }
   if (Status sized = set_sizes(); !sized) return sized;
   if (Status mapped = map_rings(); !mapped) return mapped;
   set_tuning();
-  return {};
-}
-
-// 0 or an errno.
-int XskSocket::try_bind(uint16_t flags, int lender) {
+  if (pool != nullptr) top_up(*pool);
   sockaddr_xdp address{};
   address.sxdp_family = AF_XDP;
   address.sxdp_ifindex = ifindex_;
@@ -142,10 +141,19 @@ int XskSocket::try_bind(uint16_t flags, int lender) {
     address.sxdp_flags = XDP_SHARED_UMEM;
     address.sxdp_shared_umem_fd = static_cast<uint32_t>(lender);
   }
-  return bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+  if (bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+    shares_umem_ = lender >= 0;
+    umem_.add_lender(flags, fd_);
+    return {};
+  }
+  return bind_error(errno, zero_copy);
 }
 
 Status XskSocket::bind_error(int error, bool zero_copy) const {
+  if (error == EBUSY) {
+    return fail("cannot bind", "another AF_XDP socket has this queue",
+                "stop the program that has it, or choose another queue", EBUSY);
+  }
   std::string remedy = "see dmesg for what the driver says";
   if (error == EINVAL) {
     remedy =
@@ -156,7 +164,15 @@ Status XskSocket::bind_error(int error, bool zero_copy) const {
     remedy = "its driver may have none; set `zerocopy: auto`";
   }
   return fail_system(fmt::format("cannot bind in {} mode", zero_copy ? "zero-copy" : "copy"), error,
-                     std::move(remedy));
+                     remedy);
+}
+
+// Undoes an attempt to bind, but for the tag.
+void XskSocket::abandon(FramePool* pool) {
+  const OwnerTag tag = std::exchange(tag_, kUserOwned);
+  release_resources();
+  tag_ = tag;
+  if (pool != nullptr && tag != kUserOwned) take_back(*pool, tag);
 }
 
 Status XskSocket::set_sizes() {
@@ -267,13 +283,17 @@ void XskSocket::close(FramePool& pool) {
   if (fd_ < 0) return;
   const OwnerTag tag = std::exchange(tag_, kUserOwned);
   release_resources();
-  if (zero_copy_) std::this_thread::sleep_for(kZeroCopyQuarantine);
+  if (zero_copy_) await_release(ifindex_, options_.queue);
+  take_back(pool, tag);
+  umem_.return_tag(tag);
+}
+
+void XskSocket::take_back(FramePool& pool, OwnerTag tag) {
   for (FrameIndex frame = 0; frame < umem_.frames(); ++frame) {
     if (umem_.owner(frame) != tag) continue;
     umem_.transfer(frame, tag, kUserOwned);
     pool.put(Frame::adopt(frame));
   }
-  umem_.return_tag(tag);
 }
 
 }  // namespace starocean::xsk
