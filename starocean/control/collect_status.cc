@@ -20,12 +20,6 @@ std::map<PortId, std::string> port_names(const Engine& engine) {
   return names;
 }
 
-std::string bridge_name(const Engine& engine, BridgeId bridge) {
-  const auto& bridges = engine.bridges();
-  return bridge.valid() && bridge.index() < bridges.size() ? bridges[bridge.index()].options.name
-                                                           : "";
-}
-
 FrameStatus frame_status(const Engine& engine) {
   const dataplane::FrameCensus census = engine.census();
   FrameStatus frames;
@@ -44,7 +38,7 @@ InterfaceStatus interface_status(const Engine& engine, const Engine::PortView& v
   InterfaceStatus status;
   status.name = view.options.name;
   status.device = view.options.device;
-  status.bridge = bridge_name(engine, view.bridge);
+  status.bridge = engine.bridge_name(view.bridge);
   status.counters = view.counters;
   const auto info = ports.info().find(view.id);
   if (info != ports.info().end()) status.problem = info->second.problem;
@@ -116,12 +110,15 @@ WorkerStatus worker_status(const Engine& engine, const dataplane::Worker& worker
 }
 
 std::vector<LoopReport> loop_reports(const Engine& engine, uint64_t now_ms) {
-  std::map<PortId, std::string> names = port_names(engine);
+  const std::map<PortId, std::string> names = port_names(engine);
   std::vector<LoopReport> reports;
   for (const auto& loop : engine.loops()) {
     std::vector<std::string> interfaces;
-    for (const PortId port : loop.ports) interfaces.push_back(names[port]);
-    reports.push_back({.bridge = bridge_name(engine, loop.bridge),
+    for (const PortId port : loop.ports) {
+      if (const auto name = names.find(port); name != names.end())
+        interfaces.push_back(name->second);
+    }
+    reports.push_back({.bridge = engine.bridge_name(loop.bridge),
                        .mac = dataplane::mac_from_u64(loop.mac).to_string(),
                        .interfaces = fmt::format("{}", fmt::join(interfaces, ", ")),
                        .moves = loop.moves,
@@ -160,7 +157,7 @@ DaemonStatus collect_status(const Engine& engine, const PortManager& ports, cons
 std::vector<FdbEntry> collect_fdb(const Engine& engine, uint64_t now_ms) {
   std::map<PortId, std::string> names = port_names(engine);
   std::vector<FdbEntry> entries;
-  for (const auto& bridge : engine.bridges()) {
+  for (const auto& [id, bridge] : engine.bridges()) {
     bridge.macs->table().for_each([&](const table::MacEntry& entry) {
       // A stamp may be a moment ahead of us: modulo 2^32, as a signed number.
       const auto age_ms = static_cast<int32_t>(static_cast<uint32_t>(now_ms) - entry.stamp_ms);

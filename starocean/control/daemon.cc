@@ -158,8 +158,7 @@ Status Daemon::start_engine() {
     log_warning(
         "loop: {} in bridge '{}' moves between interfaces again and again; unplug one of "
         "the cables between them (`starocean show interfaces` names them)",
-        dataplane::mac_from_u64(loop.mac).to_string(),
-        engine_->bridges()[loop.bridge.index()].options.name);
+        dataplane::mac_from_u64(loop.mac).to_string(), engine_->bridge_name(loop.bridge));
   };
   // The monitor before the ports, so that no change in between is missed.
   auto links = xsk::LinkMonitor::open();

@@ -179,39 +179,62 @@ Status Engine::update_link(PortId port, const LinkState& link) {
 }
 
 void Engine::set_bridges(const std::vector<BridgeOptions>& bridges) {
-  std::vector<BridgeState> old = std::exchange(bridges_, {});
+  const std::map<BridgeId, BridgeState> old = std::exchange(bridges_, {});
   for (auto& [id, state] : ports_) state.bridge = BridgeId::none();
   for (const BridgeOptions& options : bridges) {
-    const BridgeId id(static_cast<uint16_t>(bridges_.size()));
+    const auto before = std::find_if(old.begin(), old.end(), [&](const auto& entry) {
+      return entry.second.options.name == options.name;
+    });
+    // Entries of the table and reports of moves name the bridge by its number.
+    const bool stays = before != old.end();
+    const BridgeId id = stays ? before->first : free_bridge_id(old);
     BridgeState next{options, nullptr};
-    // Entries name the bridge by its number, which must therefore be the same.
-    const bool stays = id.index() < old.size() && old[id.index()].options.name == options.name &&
-                       old[id.index()].options.mac_limit == options.mac_limit;
-    if (stays) {
-      next.macs = old[id.index()].macs;
-      for (const auto& [mac, port] : old[id.index()].options.static_macs) {
-        next.macs->table().remove(id, mac);
-      }
+    if (stays && before->second.macs->limit() == options.mac_limit) {
+      next.macs = before->second.macs;
     } else {
       next.macs = std::make_shared<BridgeMacs>(options.name, options.mac_limit);
     }
     for (const PortId member : options.members) ports_.at(member).bridge = id;
-    for (const auto& [mac, port] : options.static_macs) {
-      next.macs->table().add_static(id, mac, port);
-    }
-    bridges_.push_back(std::move(next));
+    bridges_.emplace(id, std::move(next));
   }
   publish();
+  // From here on no worker learns for what is gone, and all know the ports that static entries name.
+  for (const auto& [id, state] : bridges_) {
+    const auto before = old.find(id);
+    update_macs(id, before == old.end() ? BridgeOptions{} : before->second.options);
+  }
+  forget_moves();
+}
+
+BridgeId Engine::free_bridge_id(const std::map<BridgeId, BridgeState>& taken) const {
+  uint16_t number = 0;
+  while (taken.contains(BridgeId(number)) || bridges_.contains(BridgeId(number))) ++number;
+  return BridgeId(number);
+}
+
+// By difference, so that what stays is found at every moment.
+void Engine::update_macs(BridgeId id, const BridgeOptions& before) {
+  const BridgeOptions& now = bridges_.at(id).options;
+  table::MacTable& macs = bridges_.at(id).macs->table();
+  const std::map<uint64_t, PortId> wanted(now.static_macs.begin(), now.static_macs.end());
+  for (const auto& [mac, port] : before.static_macs) {
+    if (!wanted.contains(mac)) macs.remove(id, mac);
+  }
+  for (const auto& [mac, port] : wanted) macs.add_static(id, mac, port);
   // A port that has left a bridge leaves its addresses behind.
-  for (size_t i = 0; i < bridges_.size(); ++i) {
-    for (const auto& [id, state] : ports_) {
-      if (state.bridge.index() != i) bridges_[i].macs->table().flush_port(id);
-    }
+  for (const PortId port : before.members) {
+    const auto& members = now.members;
+    if (std::find(members.begin(), members.end(), port) == members.end()) macs.flush_port(port);
   }
 }
 
+std::string Engine::bridge_name(BridgeId bridge) const {
+  const auto found = bridges_.find(bridge);
+  return found == bridges_.end() ? std::string() : found->second.options.name;
+}
+
 void Engine::flush_port(PortId port) {
-  for (const BridgeState& bridge : bridges_) bridge.macs->table().flush_port(port);
+  for (const auto& [id, bridge] : bridges_) bridge.macs->table().flush_port(port);
 }
 
 Port Engine::compile_port(const PortState& state) const {
@@ -246,21 +269,22 @@ void Engine::publish() {
   next->generation = ++generation_;
   next->ports.resize(next_port_);
   next->worker_queues.resize(workers_.size());
+  // A number that has no port any more keeps its counters: what is sent there is dropped by name.
+  for (uint16_t i = 0; i < next_port_; ++i) next->ports[i].id = PortId(i);
   for (const auto& [id, state] : ports_) {
-    next->ports[id.index()].id = id;
     if (!state.attached) continue;
     next->ports[id.index()] = compile_port(state);
     for (const auto& queue : state.attached->queues()) {
       next->worker_queues[queue->owner.index()].push_back(queue.get());
     }
   }
-  for (size_t i = 0; i < bridges_.size(); ++i) {
-    Bridge bridge;
-    bridge.id = BridgeId(static_cast<uint16_t>(i));
-    bridge.aging_ms = bridges_[i].options.aging_ms;
-    bridge.macs = bridges_[i].macs;
-    bridge.members = bridges_[i].options.members;
-    next->bridges.push_back(std::move(bridge));
+  // Ordered by number; a gap is a bridge that is gone, which no port names.
+  if (!bridges_.empty()) next->bridges.resize(bridges_.rbegin()->first.index() + 1);
+  for (const auto& [id, state] : bridges_) {
+    next->bridges[id.index()] = {.id = id,
+                                 .aging_ms = state.options.aging_ms,
+                                 .macs = state.macs,
+                                 .members = state.options.members};
   }
   snapshots_->publish(std::move(next));
   // Sleepers need not be waited for, but they should not forward by the old state when they wake.

@@ -66,7 +66,8 @@ class Engine {
   Status update_link(PortId port, const LinkState& link);
 
   // Replaces all bridges. A port may be in one only (the caller has checked). A bridge that stays, by
-  // name and mac_limit, keeps what it has learned.
+  // name, keeps its number, and with its mac_limit what it has learned; static entries that stay are
+  // there all the time. Loops are told anew.
   void set_bridges(const std::vector<BridgeOptions>& bridges);
 
   // --- Running ---
@@ -97,8 +98,9 @@ class Engine {
     BridgeOptions options;
     std::shared_ptr<BridgeMacs> macs;
   };
-  // By BridgeId.
-  const std::vector<BridgeState>& bridges() const { return bridges_; }
+  const std::map<BridgeId, BridgeState>& bridges() const { return bridges_; }
+  // Empty when there is no such bridge (any more).
+  std::string bridge_name(BridgeId bridge) const;
   // Queue counters over the life of the port, re-attachments included.
   QueueCounters::Values queue_counters(const PortQueue& queue) const;
   FrameCensus census() const;
@@ -110,6 +112,8 @@ class Engine {
   const std::string& punt_problem() const { return punt_problem_; }
 
  private:
+  friend struct EngineTestAccess;  // engine_test.cc plays a worker
+
   struct PortState {
     PortId id;
     PortOptions options;
@@ -131,6 +135,9 @@ class Engine {
   void watch_moves(uint64_t now_ms);
   void age_macs(uint64_t now_ms);
   void flush_port(PortId port);
+  BridgeId free_bridge_id(const std::map<BridgeId, BridgeState>& taken) const;
+  void update_macs(BridgeId id, const BridgeOptions& before);
+  void forget_moves();
   uint64_t packets_moved() const;
 
   EngineOptions options_;
@@ -143,7 +150,7 @@ class Engine {
   std::unique_ptr<ring::Qsbr> qsbr_;
   std::unique_ptr<ring::SnapshotPublisher<Snapshot>> snapshots_;
   std::map<PortId, PortState> ports_;
-  std::vector<BridgeState> bridges_;
+  std::map<BridgeId, BridgeState> bridges_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<xsk::Punt> punt_;
   std::string punt_problem_;

@@ -97,14 +97,26 @@ void Engine::watch_moves(uint64_t now_ms) {
   loop_detector_.expire(now_ms);
 }
 
+// Those of the old configuration name ports and bridges that may be gone; a loop that is still there shows
+// again at once.
+void Engine::forget_moves() {
+  std::array<MacMove, 256> moves;
+  for (size_t budget = mac_moves_->capacity(); budget > 0;) {
+    const size_t count = mac_moves_->pop(moves);
+    if (count == 0) break;
+    budget -= std::min(budget, count);
+  }
+  loop_detector_ = {};
+}
+
 // Look-ups never find what has expired; sweeping makes room and keeps lists short. A table is swept four
 // times per aging time, at least once a minute, in one go: a thousand entries take microseconds.
 void Engine::age_macs(uint64_t now_ms) {
   if (now_ms < next_aging_ms_) return;
   uint64_t pause_ms = kLongestSweepPauseMs;
-  for (size_t i = 0; i < bridges_.size(); ++i) {
-    const uint32_t aging_ms = bridges_[i].options.aging_ms;
-    table::MacTable& table = bridges_[i].macs->table();
+  for (const auto& [id, bridge] : bridges_) {
+    const uint32_t aging_ms = bridge.options.aging_ms;
+    table::MacTable& table = bridge.macs->table();
     table.age(static_cast<uint32_t>(now_ms), aging_ms, 0, table.bucket_count());
     pause_ms = std::min<uint64_t>(pause_ms, aging_ms / 4);
   }

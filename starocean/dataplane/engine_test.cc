@@ -2,12 +2,19 @@
 
 #include "starocean/dataplane/engine.h"
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
 #include <gtest/gtest.h>
 
 namespace starocean::dataplane {
+
+// What a worker does to the engine's rings.
+struct EngineTestAccess {
+  static MacMoveRing& moves(Engine& engine) { return *engine.mac_moves_; }
+};
+
 namespace {
 
 std::unique_ptr<Engine> make_engine(size_t workers, PollMode poll = PollMode::kAdaptive) {
@@ -82,24 +89,99 @@ TEST(Engine, ABridgeKeepsItsAddressesThroughAReloadAndForgetsThoseOfPortsThatLef
   const PortId left = *engine->add_port({.name = "left", .device = "left"});
   const PortId right = *engine->add_port({.name = "right", .device = "right"});
   engine->set_bridges({{.name = "b", .members = {left, right}}});
-  table::MacTable& macs = engine->bridges()[0].macs->table();
+  table::MacTable& macs = engine->bridges().at(BridgeId(0)).macs->table();
   macs.learn(BridgeId(0), 0x02, left, 0, 300'000);
   macs.learn(BridgeId(0), 0x04, right, 0, 300'000);
   engine->set_bridges({{.name = "b", .members = {left}}});
-  ASSERT_EQ(&engine->bridges()[0].macs->table(), &macs);
+  ASSERT_EQ(&engine->bridges().at(BridgeId(0)).macs->table(), &macs);
   EXPECT_TRUE(macs.lookup(BridgeId(0), 0x02, 0, 300'000).found);
   EXPECT_FALSE(macs.lookup(BridgeId(0), 0x04, 0, 300'000).found);
   engine->set_bridges({{.name = "other", .members = {left}}});
-  EXPECT_EQ(engine->bridges()[0].macs->table().size(), 0u);
+  ASSERT_EQ(engine->bridges().size(), 1u);
+  EXPECT_EQ(engine->bridges().begin()->second.macs->table().size(), 0u);
 }
 
 TEST(Engine, StaticAddressesFollowTheConfiguration) {
   auto engine = make_engine(1);
   const PortId port = *engine->add_port({.name = "p", .device = "p"});
   engine->set_bridges({{.name = "b", .members = {port}, .static_macs = {{0x02, port}}}});
-  EXPECT_TRUE(engine->bridges()[0].macs->table().lookup(BridgeId(0), 0x02, 0, 1).is_static);
+  EXPECT_TRUE(
+      engine->bridges().at(BridgeId(0)).macs->table().lookup(BridgeId(0), 0x02, 0, 1).is_static);
   engine->set_bridges({{.name = "b", .members = {port}}});
-  EXPECT_FALSE(engine->bridges()[0].macs->table().lookup(BridgeId(0), 0x02, 0, 1).found);
+  EXPECT_FALSE(
+      engine->bridges().at(BridgeId(0)).macs->table().lookup(BridgeId(0), 0x02, 0, 1).found);
+}
+
+TEST(Engine, ABridgeKeepsItsAddressesWhenOthersComeAndGoBeforeIt) {
+  auto engine = make_engine(1);
+  const PortId port = *engine->add_port({.name = "p", .device = "p"});
+  const BridgeOptions stays{.name = "m", .members = {port}, .static_macs = {{0x04, port}}};
+  engine->set_bridges({stays});
+  const BridgeId id = engine->ports()[0].bridge;
+  table::MacTable& macs = engine->bridges().at(id).macs->table();
+  macs.learn(id, 0x02, port, 0, 300'000);
+  for (const auto& bridges :
+       {std::vector<BridgeOptions>{{.name = "a"}, stays, {.name = "z"}},
+        std::vector<BridgeOptions>{{.name = "z"}, stays}, std::vector<BridgeOptions>{stays}}) {
+    engine->set_bridges(bridges);
+    EXPECT_EQ(engine->bridges().size(), bridges.size());
+    ASSERT_EQ(engine->ports()[0].bridge, id);
+    ASSERT_EQ(&engine->bridges().at(id).macs->table(), &macs);
+    EXPECT_EQ(engine->bridge_name(id), "m");
+    EXPECT_TRUE(macs.lookup(id, 0x02, 0, 300'000).found);
+    EXPECT_TRUE(macs.lookup(id, 0x04, 0, 300'000).is_static);
+  }
+}
+
+// A worker that looks up an address without pause sees a static entry that stays, or the one that takes
+// its place, at every moment of a reload.
+TEST(Engine, AStaticAddressThatStaysIsFoundAllTheTime) {
+  auto engine = make_engine(1);
+  const PortId left = *engine->add_port({.name = "l", .device = "l"});
+  const PortId right = *engine->add_port({.name = "r", .device = "r"});
+  BridgeOptions bridge{.name = "b", .members = {left, right}};
+  for (uint64_t mac = 0; mac < 100; ++mac) bridge.static_macs.emplace_back(0x0200 + mac, left);
+  engine->set_bridges({bridge});
+  const table::MacTable& macs = engine->bridges().begin()->second.macs->table();
+  std::atomic<bool> end{false};
+  std::atomic<uint64_t> looked{0}, missed{0};
+  std::thread worker([&] {
+    for (; !end; ++looked) missed += macs.lookup(BridgeId(0), 0x0200, 0, 1).found ? 0 : 1;
+  });
+  for (int round = 0; round < 1'000 || looked < 100'000; ++round) {
+    for (auto& [mac, port] : bridge.static_macs) port = round % 2 == 0 ? right : left;
+    engine->set_bridges({bridge});
+  }
+  end = true;
+  worker.join();
+  EXPECT_EQ(missed, 0u);
+}
+
+TEST(Engine, MovesReportedBeforeAReloadNameNoBridgeAfterIt) {
+  auto engine = make_engine(1);
+  const PortId left = *engine->add_port({.name = "l", .device = "l"});
+  const PortId right = *engine->add_port({.name = "r", .device = "r"});
+  std::vector<std::string> told;
+  engine->on_loop = [&](const LoopDetector::Loop& loop) {
+    told.push_back(engine->bridge_name(loop.bridge));
+  };
+  const BridgeOptions office{.name = "office"}, ring{.name = "ring", .members = {left, right}};
+  const auto loops = [&](BridgeId bridge, uint64_t mac) {
+    for (uint32_t i = 0; i < LoopDetector::kMovesForLoop; ++i) {
+      ASSERT_TRUE(EngineTestAccess::moves(*engine).push({mac, bridge, left, right}));
+    }
+  };
+  engine->set_bridges({office, ring});
+  const BridgeId gone = engine->ports()[0].bridge;
+  loops(gone, 0x02);
+  engine->service(1);
+  ASSERT_EQ(told, std::vector<std::string>{"ring"});
+  loops(gone, 0x04);
+  engine->set_bridges({office});
+  engine->service(2);
+  EXPECT_EQ(told.size(), 1u);
+  EXPECT_TRUE(engine->loops().empty());
+  EXPECT_EQ(engine->bridge_name(gone), "");
 }
 
 TEST(Engine, ADeviceWithTooFewQueuesIsRefusedWithARemedy) {
