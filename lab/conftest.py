@@ -3,9 +3,15 @@ every frame, end with status 0 when told to, and leave no XDP program behind."""
 
 import pytest
 
-from starocean_lab import Lab, machine, wait_until
+from starocean_lab import Lab, machine, run, wait_until
 
 _TOOLS = machine.TOOLS + ("clang-14", "setpriv")
+
+FOREIGN = """
+/* An XDP program that is not ours: passes everything. */
+__attribute__((section("xdp"), used)) int foreign(void* context) { return 2; }
+char foreign_license[] __attribute__((section("license"), used)) = "GPL";
+"""
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -42,3 +48,13 @@ def lab(request):
             for daemon in made.daemons:
                 if daemon.running():
                     settle(daemon)
+
+
+@pytest.fixture(scope="session")
+def foreign_object(tmp_path_factory):
+    """Somebody else's XDP program, compiled."""
+    directory = tmp_path_factory.mktemp("foreign")
+    source, target = directory / "foreign.c", directory / "foreign.o"
+    source.write_text(FOREIGN)
+    run("clang-14", "-O2", "-g", "-target", "bpf", "-c", source, "-o", target)
+    return target

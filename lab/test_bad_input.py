@@ -10,13 +10,6 @@ from starocean_lab import run
 from starocean_lab.daemon import binary
 from starocean_lab.lab import bridge_config
 
-FOREIGN = """
-/* An XDP program that is not ours: passes everything. */
-__attribute__((section("xdp"), used)) int foreign(void* context) { return 2; }
-char foreign_license[] __attribute__((section("license"), used)) = "GPL";
-"""
-
-
 def complaint(text):
     """The one thing that was said to the person; log lines are not it."""
     said = [line for line in text.splitlines() if line.startswith("starocean: ")]
@@ -75,16 +68,6 @@ def test_socket_taken_by_another_starocean(lab, switch):
     assert str(first.socket_path) in complaint(done.stderr)
     assert not switch.has_xdp("lan2")
     assert first.show("interfaces")["interfaces"]
-
-
-@pytest.fixture(scope="module")
-def foreign_object(tmp_path_factory):
-    """Somebody else's XDP program, compiled."""
-    directory = tmp_path_factory.mktemp("foreign")
-    source, target = directory / "foreign.c", directory / "foreign.o"
-    source.write_text(FOREIGN)
-    run("clang-14", "-O2", "-g", "-target", "bpf", "-c", source, "-o", target)
-    return target
 
 
 @pytest.mark.parametrize("mode", ["xdp", "xdpgeneric"])

@@ -74,6 +74,33 @@ def test_all_devices_vanish_and_return(lab):
     wait_until(lambda: hosts[0].reaches(hosts[1].ipv4), "both ports forward again", 15)
 
 
+def test_a_device_returns_with_a_program_of_somebody_else(lab, foreign_object):
+    """It is told and left alone; the daemon, which tries again every two seconds, answers as before, and
+    has the device once it is free."""
+    daemon, (a, b, c) = lab.switched(3, ipv6=False)
+    switch = daemon.namespace
+    switch.ip("link", "del", "lan2")
+    wait_state(daemon, "lan2", "absent")
+    cable(switch, "new2", b.namespace, b.device, b_mac=b.mac)
+    b.configure()
+    switch.ip("link", "set", "dev", "new2", "xdp", "object", foreign_object, "section", "xdp")
+    switch.link_down("new2")
+    switch.ip("link", "set", "dev", "new2", "name", "lan2")
+    switch.link_up("lan2")
+    wait_until(lambda: "is attached" in daemon.interface("lan2")["problem"], "the program is told", 15, 0.1)
+    answers = []
+
+    def answers_often():
+        answers.append(daemon.interface("lan2")["problem"])
+        return len(answers) == 20
+    wait_until(answers_often, "the daemon answers 20 questions", 15, 0.2)
+    assert all("is attached" in problem for problem in answers)
+    a.ping(c.ipv4)
+    switch.ip("link", "set", "dev", "lan2", "xdp", "off")
+    wait_state(daemon, "lan2", "up")
+    wait_until(lambda: a.reaches(b.ipv4), "host 2 is reached through the new device", 15)
+
+
 def test_two_bridges_are_isolated(lab):
     """Nothing passes between two bridges of one daemon, the same address may be in both."""
     switch = lab.switch()

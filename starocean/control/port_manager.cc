@@ -8,6 +8,9 @@
 #include "starocean/net/mac_address.h"
 
 namespace starocean::control {
+
+using dataplane::Patience;
+
 namespace {
 
 dataplane::LinkState to_link_state(const xsk::LinkInfo& info, const xsk::QueueCounts& queues,
@@ -68,7 +71,7 @@ Result<PortManager::Entry> PortManager::add(const Config& config,
   if (!port) return fail(port.error());
   Entry entry{interface, *port, 0};
   info_[*port] = {};
-  if (Status attached = attach(entry); !attached) {
+  if (Status attached = attach(entry, Patience::kForTearDown); !attached) {
     engine_.remove_port(*port);
     info_.erase(*port);
     const bool queues = attached.error().message().find("queues") != std::string::npos;
@@ -107,7 +110,8 @@ Status PortManager::apply(const Config& config) {
       engine_.remove_port(entry.port);
       info_.erase(entry.port);
     }
-    for (const Entry* entry : released) attach_at_run_time(entries_.at(entry->config.name));
+    for (const Entry* entry : released)
+      attach_at_run_time(entries_.at(entry->config.name), Patience::kForTearDown);
     return failed;
   }
   Entries old = std::exchange(entries_, std::move(next));
@@ -141,10 +145,10 @@ void PortManager::apply_bridges(const Config& config) {
   engine_.set_bridges(bridges);
 }
 
-Status PortManager::attach(Entry& entry) {
+Status PortManager::attach(Entry& entry, Patience patience) {
   auto link = read_link_state(entry.config.device);
   if (!link) return fail(link.error());
-  if (Status attached = engine_.attach(entry.port, *link); !attached) return attached;
+  if (Status attached = engine_.attach(entry.port, *link, patience); !attached) return attached;
   entry.ifindex = link->ifindex;
   info_[entry.port] = {};
   for (const auto& view : engine_.ports()) {
@@ -162,8 +166,8 @@ void PortManager::detach(Entry& entry) {
   entry.ifindex = 0;
 }
 
-void PortManager::attach_at_run_time(Entry& entry) {
-  Status attached = attach(entry);
+void PortManager::attach_at_run_time(Entry& entry, Patience patience) {
+  Status attached = attach(entry, patience);
   if (attached) return;
   PortInfo& info = info_[entry.port];
   const std::string& problem = attached.error().message();
@@ -185,16 +189,16 @@ void PortManager::on_link(const xsk::LinkInfo& link) {
     } else if (entry.ifindex != 0 && !ours) {
       // A new device under the old name, before we heard that the old one has gone.
       detach(entry);
-      attach_at_run_time(entry);
+      attach_at_run_time(entry, Patience::kNone);
     } else if (entry.ifindex == 0) {
-      attach_at_run_time(entry);
+      attach_at_run_time(entry, Patience::kNone);
     } else {
       auto state = read_link_state(entry.config.device);
       if (!state || state->ifindex != entry.ifindex) continue;  // its removal is on the way
       if (Status updated = engine_.update_link(entry.port, *state); !updated) {
         log_info("{}", updated.error().message());
         detach(entry);
-        attach_at_run_time(entry);
+        attach_at_run_time(entry, Patience::kForTearDown);  // of what was ours until now
       }
     }
   }
@@ -202,7 +206,7 @@ void PortManager::on_link(const xsk::LinkInfo& link) {
 
 void PortManager::retry() {
   for (auto& [name, entry] : entries_) {
-    if (entry.ifindex == 0) attach_at_run_time(entry);
+    if (entry.ifindex == 0) attach_at_run_time(entry, Patience::kNone);
   }
 }
 

@@ -33,7 +33,7 @@ class PortManager {
   Status apply(const Config& config);
   // Linux says that a device is new, has changed, or is gone.
   void on_link(const xsk::LinkInfo& link);
-  // Tries again to attach what could not be. Call now and then.
+  // Tries again to attach what could not be, waiting for nobody. Call now and then.
   void retry();
 
   struct PortInfo {
@@ -51,9 +51,9 @@ class PortManager {
   using Entries = std::map<std::string, Entry>;
 
   Result<Entry> add(const Config& config, const InterfaceConfig& interface);
-  Status attach(Entry& entry);
+  Status attach(Entry& entry, dataplane::Patience patience);
   void detach(Entry& entry);
-  void attach_at_run_time(Entry& entry);
+  void attach_at_run_time(Entry& entry, dataplane::Patience patience);
   void apply_bridges(const Config& config);
   static dataplane::PortOptions port_options(const InterfaceConfig& interface, Poll poll);
 

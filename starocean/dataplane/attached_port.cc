@@ -42,7 +42,8 @@ void await_carrier(const std::string& device) {
 Result<std::unique_ptr<AttachedPort>> AttachedPort::open(xsk::Umem& umem, xsk::FramePool& pool,
                                                          PortId id, const PortOptions& options,
                                                          const LinkState& link,
-                                                         const std::vector<WorkerId>& owners) {
+                                                         const std::vector<WorkerId>& owners,
+                                                         Patience patience) {
   const std::string what = fmt::format("cannot attach to interface '{}'", options.device);
   std::unique_ptr<AttachedPort> port(new AttachedPort(umem, pool));
   port->ifindex_ = link.ifindex;
@@ -60,8 +61,8 @@ Result<std::unique_ptr<AttachedPort>> AttachedPort::open(xsk::Umem& umem, xsk::F
                             umem.packet_room() - kLinkHeaderBytes, options.device,
                             umem.packet_room() - kLinkHeaderBytes));
   }
-  Status done = port->attach_program(options, link);
-  if (done) done = port->open_queues(id, options, owners);
+  Status done = port->attach_program(options, link, patience);
+  if (done) done = port->open_queues(id, options, owners, patience);
   if (!done) {
     port->stop_receiving();
     port->close(pool);
@@ -76,7 +77,7 @@ AttachedPort::~AttachedPort() {
 }
 
 Status AttachedPort::open_queues(PortId id, const PortOptions& options,
-                                 const std::vector<WorkerId>& owners) {
+                                 const std::vector<WorkerId>& owners, Patience patience) {
   for (uint32_t i = 0; i < owners.size(); ++i) {
     xsk::XskOptions socket_options;
     socket_options.device = options.device;
@@ -88,6 +89,7 @@ Status AttachedPort::open_queues(PortId id, const PortOptions& options,
     socket_options.zero_copy = options.zero_copy;
     socket_options.multi_buffer = multi_buffer_;
     socket_options.busy_poll = options.busy_poll;
+    if (patience == Patience::kNone) socket_options.busy_patience_ms = 0;
     auto socket = xsk::XskSocket::open(umem_, socket_options, &pool_);
     if (!socket) return fail(socket.error());
     auto queue = std::make_unique<PortQueue>();
@@ -113,14 +115,17 @@ Status AttachedPort::open_queues(PortId id, const PortOptions& options,
   return filter_->take_all();
 }
 
-Status AttachedPort::attach_program(const PortOptions& options, const LinkState& link) {
+Status AttachedPort::attach_program(const PortOptions& options, const LinkState& link,
+                                    Patience patience) {
   const bool had_carrier = has_carrier(options.device);
-  auto program = xsk::XdpProgram::attach({.device = options.device,
-                                          .ifindex = link.ifindex,
-                                          .queues = link.rx_queues,
-                                          .mode = options.attach,
-                                          .multi_buffer = multi_buffer_,
-                                          .claim = xsk::ClaimMode::kWholeInterface});
+  xsk::XdpProgram::Options wanted{.device = options.device,
+                                  .ifindex = link.ifindex,
+                                  .queues = link.rx_queues,
+                                  .mode = options.attach,
+                                  .multi_buffer = multi_buffer_,
+                                  .claim = xsk::ClaimMode::kWholeInterface};
+  if (patience == Patience::kNone) wanted.busy_patience_ms = 0;
+  auto program = xsk::XdpProgram::attach(wanted);
   if (!program) return fail(program.error());
   program_.emplace(std::move(*program));
   if (had_carrier) await_carrier(options.device);

@@ -27,6 +27,10 @@ namespace starocean::dataplane {
 
 enum class FinishChecksums { kAuto, kOn, kOff };
 
+// Whether to wait for whoever holds the device: up to 2 s, for what is being taken down after a process
+// has ended or a port was closed. Without, a device that somebody else keeps is refused at once.
+enum class Patience { kNone, kForTearDown };
+
 // As configured.
 struct PortOptions {
   std::string name;
@@ -59,7 +63,8 @@ class AttachedPort {
   static Result<std::unique_ptr<AttachedPort>> open(xsk::Umem& umem, xsk::FramePool& pool,
                                                     PortId id, const PortOptions& options,
                                                     const LinkState& link,
-                                                    const std::vector<WorkerId>& owners);
+                                                    const std::vector<WorkerId>& owners,
+                                                    Patience patience);
   ~AttachedPort();
   AttachedPort(const AttachedPort&) = delete;
   AttachedPort& operator=(const AttachedPort&) = delete;
@@ -82,8 +87,9 @@ class AttachedPort {
 
  private:
   AttachedPort(xsk::Umem& umem, xsk::FramePool& pool) : umem_(umem), pool_(pool) {}
-  Status open_queues(PortId id, const PortOptions& options, const std::vector<WorkerId>& owners);
-  Status attach_program(const PortOptions& options, const LinkState& link);
+  Status open_queues(PortId id, const PortOptions& options, const std::vector<WorkerId>& owners,
+                     Patience patience);
+  Status attach_program(const PortOptions& options, const LinkState& link, Patience patience);
 
   xsk::Umem& umem_;
   xsk::FramePool& pool_;

@@ -106,7 +106,7 @@ std::vector<WorkerId> Engine::queue_owners(PortId port, uint32_t queues) const {
   return owners;
 }
 
-Status Engine::attach(PortId port, const LinkState& link) {
+Status Engine::attach(PortId port, const LinkState& link, Patience patience) {
   PortState& state = ports_.at(port);
   SO_CHECK(!state.attached, "a port was attached twice");
   const uint32_t queues = state.options.queues.value_or(link.rx_queues);
@@ -125,7 +125,7 @@ Status Engine::attach(PortId port, const LinkState& link) {
         state.options.device, queues, link.rx_queues);
   }
   auto attached = AttachedPort::open(*umem_, *control_pool_, port, state.options, link,
-                                     queue_owners(port, queues));
+                                     queue_owners(port, queues), patience);
   if (!attached) return fail(attached.error());
   state.attached = std::move(*attached);
   state.link = link;

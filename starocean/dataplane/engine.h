@@ -60,7 +60,7 @@ class Engine {
   Result<PortId> add_port(const PortOptions& options);
   // Detaches, and forgets the port. Its number is not used again while the process lives.
   void remove_port(PortId port);
-  Status attach(PortId port, const LinkState& link);
+  Status attach(PortId port, const LinkState& link, Patience patience = Patience::kForTearDown);
   void detach(PortId port);
   // The device's state has changed. An MTU that the port cannot carry as attached fails: attach anew.
   Status update_link(PortId port, const LinkState& link);

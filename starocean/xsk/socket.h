@@ -46,6 +46,7 @@ struct XskOptions {
   uint32_t busy_poll_budget = 64;          // SO_BUSY_POLL_BUDGET, packets a call
   uint32_t tx_budget = 1024;               // XDP_MAX_TX_SKB_BUDGET, packets a call in copy mode
   uint32_t send_buffer_bytes = 16u << 20;  // SO_SNDBUF, which limits copy-mode transmission
+  uint32_t busy_patience_ms = 2000;  // how long the socket that had the queue before may take to go
 };
 
 // One received buffer. `more`: the packet goes on in the next one.

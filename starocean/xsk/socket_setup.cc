@@ -21,7 +21,6 @@ namespace {
 using std::chrono::milliseconds;
 
 // A closed socket leaves its queue from a work queue under the rtnl lock: milliseconds, seldom a second.
-constexpr int kBusyTries = 100;
 constexpr milliseconds kBusyPause{20};
 // After close() a zero-copy driver may still write into frames until its queue has been rebuilt: as long
 // as the queue is taken. Should somebody else take it at once, the wait has to end nevertheless.
@@ -93,7 +92,9 @@ Status XskSocket::bind_any_mode(FramePool* pool) {
 
 Status XskSocket::bind_mode(bool zero_copy, FramePool* pool) {
   Status bound = try_bind(zero_copy, pool);
-  for (int tries = 1; !bound && bound.error().code() == EBUSY && tries < kBusyTries; ++tries) {
+  const milliseconds patience(options_.busy_patience_ms);
+  for (milliseconds waited{0}; !bound && bound.error().code() == EBUSY && waited < patience;
+       waited += kBusyPause) {
     abandon(pool);
     std::this_thread::sleep_for(kBusyPause);
     bound = try_bind(zero_copy, pool);

@@ -182,7 +182,7 @@ uint32_t largest_single_page_mtu() {
 }
 
 Result<Link> attach_link(const XdpProgram::Options& options, int program_fd) {
-  const uint64_t deadline_ns = monotonic_ns() + kBusyPatience_ns;
+  const uint64_t deadline_ns = monotonic_ns() + options.busy_patience_ms * kNsPerMs;
   for (;;) {
     const auto present = query(options);
     if (!present) return fail(present.error());

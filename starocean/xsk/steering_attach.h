@@ -21,11 +21,6 @@ inline constexpr const char* kProgramPrefixes[] = {"steer_xdp", "check_xdp"};
 inline constexpr const char* kPrivileges =
     "run as root, or with CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON";
 
-// How long a program of ours that is still attached may take to go. Tear-down after a process has
-// ended is asynchronous, but takes milliseconds; what is still there after two seconds belongs to a
-// living process.
-inline constexpr uint64_t kBusyPatience_ns = 2'000'000'000;
-
 // The MTU up to which a frame fits one page with the room that XDP needs in front (256 bytes) and
 // the kernel behind (skb_shared_info, 320 bytes): what veth and most drivers take without
 // multi-buffer.

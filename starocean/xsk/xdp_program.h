@@ -112,13 +112,18 @@ class XdpProgram {
     bool multi_buffer = false;
     ClaimMode claim = ClaimMode::kWholeInterface;
     bool look_through_vlan = false;  // claims match inside one or two 802.1Q/802.1ad tags as well
+    // How long a program of ours (or one whose name we may not read) may take to go. Tear-down after a
+    // process has ended is asynchronous, but takes milliseconds; what is still there after two seconds
+    // belongs to a living process.
+    uint32_t busy_patience_ms = 2000;
   };
 
   // Loads and attaches. In mode kAuto native is tried first, then generic; mode() says which it
   // became. Refused, each with its own sentence: a program of somebody else (its id and name are
   // given), no privileges, no such device, a driver without native XDP (kNative only), an MTU that
   // needs multi_buffer (no fall-back to generic, where the socket could not take such frames
-  // either). If the previous program of ours is still being taken down, waits for it, up to 2 s.
+  // either). If the previous program of ours is still being taken down, waits for it, up to
+  // busy_patience_ms.
   static Result<XdpProgram> attach(const Options& options);
 
   XdpProgram(XdpProgram&&) noexcept;
