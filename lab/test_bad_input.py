@@ -192,7 +192,7 @@ def test_a_missing_file(lab):
 def test_a_bad_reload_changes_nothing(lab, switch):
     daemon = lab.starocean(switch, bridge_config(2))
     before = daemon.show("interfaces")
-    for broken in (GOOD.replace("lan2]", "lan9]"), GOOD.replace("lan2: {}", "lan2: {queues: 7}"), ":"):
+    for broken in (GOOD.replace("lan2]", "lan9]"), GOOD, ":"):  # GOOD has another `memory`
         daemon.write_config(broken)
         done = daemon.cli("reload", check=False)
         assert done.returncode == 1

@@ -109,9 +109,11 @@ class Starocean:
         raise LabError(f"starocean '{self.name}' shows no interface '{name}'")
 
     def counters(self, name=None):
-        """Counters of one interface, or of all added up."""
+        """Counters of one interface, or of all added up, those no longer configured included."""
         total = {}
-        for interface in self.show("interfaces")["interfaces"]:
+        shown = self.show("interfaces")
+        removed = {"name": None, **shown["removed_interfaces"]}
+        for interface in [*shown["interfaces"], removed]:
             if name in (None, interface["name"]):
                 for key, value in interface["counters"].items():
                     total[key] = total.get(key, 0) + value

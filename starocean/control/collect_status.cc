@@ -138,6 +138,7 @@ DaemonStatus collect_status(const Engine& engine, const PortManager& ports, cons
   status.generation = engine.generation();
   status.frames = frame_status(engine);
   status.loops = loop_reports(engine, now_ms);
+  status.removed_interfaces = engine.removed_counters();
   std::map<std::string, uint32_t> stations;
   for (const FdbEntry& entry : collect_fdb(engine, now_ms)) ++stations[entry.interface];
   for (const auto& view : engine.ports()) {

@@ -66,17 +66,6 @@ dataplane::EngineOptions engine_options(const Config& config) {
   return options;
 }
 
-// The devices of all interfaces must be there, and the frames must suffice for their rings.
-Status check_devices(const Config& config) {
-  std::vector<uint32_t> queues;
-  for (const InterfaceConfig& interface : config.interfaces) {
-    auto link = read_link_state(interface.device);
-    if (!link) return fail(link.error().in(config.place(interface.mark_of("device"))));
-    queues.push_back(std::min(interface.queues.value_or(link->rx_queues), link->rx_queues));
-  }
-  return check_frames(config, queues);
-}
-
 // SIGTERM and SIGINT end, SIGHUP reloads. Blocked in this thread and those it starts.
 Result<int> make_signal_fd() {
   sigset_t signals;
@@ -149,7 +138,7 @@ Status Daemon::start(SocketClaim claim) {
 }
 
 Status Daemon::start_engine() {
-  if (Status devices = check_devices(config_); !devices) return devices;
+  if (Status devices = check_devices(config_, {}); !devices) return devices;
   auto engine = dataplane::Engine::create(engine_options(config_));
   if (!engine) return fail(engine.error());
   engine_ = std::move(*engine);
@@ -216,7 +205,7 @@ Status Daemon::reload() {
                 fmt::format("'{}' has changed, which a running daemon cannot follow", fixed),
                 "restart the daemon, or change it back");
   }
-  if (Status devices = check_devices(next); !devices) return devices;
+  if (Status devices = check_devices(next, config_); !devices) return devices;
   if (Status applied = ports_->apply(next); !applied) return applied;
   config_ = std::move(next);
   log_info("configuration reloaded, generation {}", engine_->generation());

@@ -1,6 +1,7 @@
 #include "starocean/control/port_manager.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -42,6 +43,21 @@ Result<dataplane::LinkState> read_link_state(const std::string& device) {
   return to_link_state(**found, *queues, driver ? *driver : std::string());
 }
 
+Status check_devices(const Config& next, const Config& running) {
+  std::vector<uint32_t> queues;
+  for (const InterfaceConfig& interface : next.interfaces) {
+    const auto same = std::find(running.interfaces.begin(), running.interfaces.end(), interface);
+    const bool is_new = same == running.interfaces.end();
+    auto link = read_link_state(interface.device);
+    if (!link && is_new) return fail(link.error().in(next.place(interface.mark_of("device"))));
+    const uint32_t present = link ? link->rx_queues : 1;
+    auto taken = dataplane::queues_to_take(interface.device, interface.queues, present);
+    if (!taken && is_new) return fail(taken.error().in(next.place(interface.mark_of("queues"))));
+    queues.push_back(taken.value_or(present));
+  }
+  return check_frames(next, queues);
+}
+
 dataplane::PortOptions PortManager::port_options(const InterfaceConfig& interface, Poll poll) {
   dataplane::PortOptions options;
   options.name = interface.name;
@@ -65,65 +81,79 @@ dataplane::PortOptions PortManager::port_options(const InterfaceConfig& interfac
   return options;
 }
 
-Result<PortManager::Entry> PortManager::add(const Config& config,
-                                            const InterfaceConfig& interface) {
-  auto port = engine_.add_port(port_options(interface, config.workers.poll));
-  if (!port) return fail(port.error());
-  Entry entry{interface, *port, 0};
-  info_[*port] = {};
-  if (Status attached = attach(entry, Patience::kForTearDown); !attached) {
-    engine_.remove_port(*port);
-    info_.erase(*port);
-    const bool queues = attached.error().message().find("queues") != std::string::npos;
-    return fail(attached.error().in(config.place(interface.mark_of(queues ? "queues" : "device"))));
-  }
-  return entry;
-}
-
 Status PortManager::apply(const Config& config) {
-  // New and changed interfaces first, while the old ones still forward; a changed one has to let go of
-  // its device before.
   Entries next;
-  std::vector<Entry> added;
-  std::vector<const Entry*> released;
-  Status failed;
+  std::vector<const InterfaceConfig*> wanted;  // new and changed
   for (const InterfaceConfig& interface : config.interfaces) {
     const auto old = entries_.find(interface.name);
     if (old != entries_.end() && old->second.config == interface) {
       next.emplace(interface.name, old->second);
-      continue;
+    } else {
+      wanted.push_back(&interface);
     }
-    if (old != entries_.end()) {
-      detach(old->second);
-      released.push_back(&old->second);
-    }
-    auto entry = add(config, interface);
-    if (!entry) {
-      failed = fail(entry.error());
-      break;
-    }
-    added.push_back(*entry);
-    next.emplace(interface.name, *entry);
   }
-  if (!failed) {
-    for (const Entry& entry : added) {
-      engine_.remove_port(entry.port);
-      info_.erase(entry.port);
-    }
-    for (const Entry* entry : released)
-      attach_at_run_time(entries_.at(entry->config.name), Patience::kForTearDown);
-    return failed;
+  // Who has a device that another is to have, or is itself to be attached otherwise, lets go of it first.
+  // All others go on forwarding.
+  std::vector<Entry*> released;
+  for (auto& [name, entry] : entries_) {
+    const bool stands_in_the_way =
+        std::any_of(wanted.begin(), wanted.end(), [&](const auto* other) {
+          return other->name == name || other->device == entry.config.device;
+        });
+    if (!stands_in_the_way || next.contains(name)) continue;
+    detach(entry);
+    released.push_back(&entry);
   }
-  Entries old = std::exchange(entries_, std::move(next));
+  Entries attached;
+  for (const InterfaceConfig* interface : wanted) {
+    if (Status done = attach_new(config, *interface, attached); !done) {
+      undo(attached, released);
+      return done;
+    }
+  }
+  next.merge(attached);
+  const Entries old = std::exchange(entries_, std::move(next));
   apply_bridges(config);
   for (const auto& [name, entry] : old) {
-    const auto kept = entries_.find(name);
-    if (kept != entries_.end() && kept->second.port == entry.port) continue;
+    if (entries_.contains(name)) continue;
     engine_.remove_port(entry.port);
     info_.erase(entry.port);
   }
   current_ = config;
   return {};
+}
+
+// `attached` gets it also when it fails: there is something to undo.
+Status PortManager::attach_new(const Config& config, const InterfaceConfig& interface,
+                               Entries& attached) {
+  const dataplane::PortOptions options = port_options(interface, config.workers.poll);
+  Entry entry{interface, PortId::none(), 0};
+  if (const auto old = entries_.find(interface.name); old != entries_.end()) {
+    entry.port = old->second.port;
+    engine_.set_port_options(entry.port, options);
+  } else {
+    auto port = engine_.add_port(options);
+    if (!port) return fail(port.error());
+    entry.port = *port;
+  }
+  Entry& placed = attached.emplace(interface.name, entry).first->second;
+  Status done = attach(placed, Patience::kForTearDown);
+  if (!done) return fail(done.error().in(config.place(interface.mark_of("device"))));
+  return {};
+}
+
+void PortManager::undo(const Entries& attached, const std::vector<Entry*>& released) {
+  for (const auto& [name, entry] : attached) {
+    const auto old = entries_.find(name);
+    if (old == entries_.end()) {
+      engine_.remove_port(entry.port);
+      info_.erase(entry.port);
+    } else {
+      engine_.detach(entry.port);
+      engine_.set_port_options(entry.port, port_options(old->second.config, current_.workers.poll));
+    }
+  }
+  for (Entry* entry : released) attach_at_run_time(*entry, Patience::kForTearDown);
 }
 
 void PortManager::apply_bridges(const Config& config) {

@@ -6,7 +6,8 @@
 // cannot be attached at run time is told in `problem`, and tried again every few seconds.
 //
 // At start and at reload nothing is left half done: an interface that cannot be attached refuses the
-// whole configuration, and what was attached for it is detached again.
+// whole configuration; what was attached for it is detached again, and what had to let go of its device
+// is attached again.
 //
 // One thread at a time (the daemon holds its lock).
 #pragma once
@@ -29,7 +30,8 @@ class PortManager {
  public:
   explicit PortManager(dataplane::Engine& engine) : engine_(engine) {}
 
-  // Makes the ports and bridges those of `config`. On failure everything is as before.
+  // Makes the ports and bridges those of `config`. An interface that has not changed is not touched; one
+  // that has changed keeps its port. On failure the ports and bridges are those of before.
   Status apply(const Config& config);
   // Linux says that a device is new, has changed, or is gone.
   void on_link(const xsk::LinkInfo& link);
@@ -50,7 +52,8 @@ class PortManager {
   };
   using Entries = std::map<std::string, Entry>;
 
-  Result<Entry> add(const Config& config, const InterfaceConfig& interface);
+  Status attach_new(const Config& config, const InterfaceConfig& interface, Entries& attached);
+  void undo(const Entries& attached, const std::vector<Entry*>& released);
   Status attach(Entry& entry, dataplane::Patience patience);
   void detach(Entry& entry);
   void attach_at_run_time(Entry& entry, dataplane::Patience patience);
@@ -65,5 +68,9 @@ class PortManager {
 
 // Of one device, as the engine wants it. Fails when the device is not there.
 Result<dataplane::LinkState> read_link_state(const std::string& device);
+
+// What can be said of `next` before anything is touched: the devices of interfaces that are new or have
+// changed since `running` are there and have the queues asked for, and the frames suffice for all rings.
+Status check_devices(const Config& next, const Config& running);
 
 }  // namespace starocean::control

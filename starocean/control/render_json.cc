@@ -18,7 +18,7 @@ Json counters_json(const std::array<CounterInfo, kSize>& table,
 }
 
 uint64_t sum_over_ports(const DaemonStatus& status, size_t counter) {
-  uint64_t sum = 0;
+  uint64_t sum = status.removed_interfaces[counter];
   for (const InterfaceStatus& port : status.interfaces) sum += port.counters[counter];
   return sum;
 }
@@ -67,7 +67,8 @@ Json drop_json(const DaemonStatus& status, size_t counter) {
   return {{"reason", std::string(info.name.substr(dataplane::kDropPrefix.size()))},
           {"help", std::string(info.help)},
           {"packets", sum_over_ports(status, counter)},
-          {"by_interface", std::move(by_interface)}};
+          {"by_interface", std::move(by_interface)},
+          {"removed_interfaces", status.removed_interfaces[counter]}};
 }
 
 Json kernel_drops_json(const DaemonStatus& status) {
@@ -151,6 +152,8 @@ Json interfaces_json(const DaemonStatus& status) {
           {"uptime_ms", status.uptime_ms},
           {"generation", status.generation},
           {"interfaces", list_json(status.interfaces, interface_json)},
+          {"removed_interfaces",
+           {{"counters", counters_json(dataplane::kPortCounters, status.removed_interfaces)}}},
           {"loops", list_json(status.loops, loop_json)}};
 }
 

@@ -25,7 +25,8 @@ Json interfaces_json(const DaemonStatus& status);
 Json fdb_json(const std::vector<FdbEntry>& entries);
 // "totals"."unaccounted" is rx_packets + copies - tx_packets - punted - dropped: 0 once traffic has
 // stopped (dataplane/counters.h), and a packet or two at any instant in between. All drop reasons
-// are listed, those that never happened too, and all interfaces in each.
+// are listed, those that never happened too, and all interfaces in each. What interfaces counted that
+// the configuration no longer has is in "removed_interfaces", and in the sums.
 Json drops_json(const DaemonStatus& status);
 Json queues_json(const DaemonStatus& status);
 Json workers_json(const DaemonStatus& status);

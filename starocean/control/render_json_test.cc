@@ -24,7 +24,8 @@ std::string keys(const Json& object) {
 TEST(RenderJson, Interfaces) {
   const DaemonStatus status = sample_status();
   const Json json = interfaces_json(status);
-  EXPECT_EQ(keys(json), "schema_version node uptime_ms generation interfaces loops");
+  EXPECT_EQ(keys(json),
+            "schema_version node uptime_ms generation interfaces removed_interfaces loops");
   EXPECT_EQ(json["schema_version"], 1);
   EXPECT_EQ(json["node"], "edge-a");
   ASSERT_EQ(json["interfaces"].size(), 2u);
@@ -71,8 +72,13 @@ TEST(RenderJson, DropsAddUp) {
   EXPECT_EQ(json["totals"]["unaccounted"], 0);
   lan2[at(PortCounter::tx_packets)] = 92;
   EXPECT_EQ(drops_json(status)["totals"]["unaccounted"], -2);
+  // An interface that was removed keeps its part in the sum.
+  status.removed_interfaces[at(PortCounter::rx_packets)] = 3;
+  status.removed_interfaces[at(PortCounter::drop_no_bridge)] = 1;
+  EXPECT_EQ(drops_json(status)["totals"]["unaccounted"], 0);
+  EXPECT_EQ(interfaces_json(status)["removed_interfaces"]["counters"]["rx_packets"], 3);
   for (const Json& drop : json["drops"]) {
-    EXPECT_EQ(keys(drop), "reason help packets by_interface");
+    EXPECT_EQ(keys(drop), "reason help packets by_interface removed_interfaces");
     EXPECT_EQ(drop["by_interface"].size(), 2u);
     if (drop["reason"] == "runt") {
       EXPECT_EQ(drop["packets"], 4);

@@ -41,14 +41,17 @@ std::string loops_text(const Json& loops) {
   return text;
 }
 
-// "lan1 12, lan2 3": where it happened.
-std::string places_text(const Json& by_interface) {
+// "lan1 12, lan2 3, removed interfaces 7": where it happened.
+std::string places_text(const Json& drop) {
   std::string text;
-  for (const auto& [name, packets] : by_interface.items()) {
-    const auto count = packets.get<uint64_t>();
-    if (count == 0) continue;
+  const auto add = [&](std::string_view name, uint64_t count) {
+    if (count == 0) return;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, grouped(count));
+  };
+  for (const auto& [name, packets] : member(drop, "by_interface").items()) {
+    add(name, packets.get<uint64_t>());
   }
+  add("removed interfaces", number(drop, "removed_interfaces"));
   return text;
 }
 
@@ -115,8 +118,8 @@ std::string drops_text(const Json& answer) {
       ++hidden;
       continue;
     }
-    table.add_row({word(drop, "reason"), grouped_number(drop, "packets"),
-                   places_text(member(drop, "by_interface")), word(drop, "help")});
+    table.add_row({word(drop, "reason"), grouped_number(drop, "packets"), places_text(drop),
+                   word(drop, "help")});
   }
   std::string text = drop_totals_text(member(answer, "totals")) + '\n';
   text += table.empty() ? "No drops.\n" : table.text();

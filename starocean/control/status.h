@@ -114,6 +114,7 @@ struct DaemonStatus {
   uint64_t uptime_ms = 0;
   uint64_t generation = 0;  // of the configuration snapshot that is live everywhere
   std::vector<InterfaceStatus> interfaces;
+  PortCounterValues removed_interfaces{};  // added up: those that the configuration no longer has
   std::vector<QueueStatus> queues;
   std::vector<WorkerStatus> workers;
   std::vector<LoopReport> loops;

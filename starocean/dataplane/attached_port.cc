@@ -39,6 +39,16 @@ void await_carrier(const std::string& device) {
 
 }  // namespace
 
+Result<uint32_t> queues_to_take(const std::string& device, std::optional<uint32_t> wanted,
+                                uint32_t present) {
+  const uint32_t queues = wanted.value_or(present);
+  if (queues != 0 && queues <= present) return queues;
+  return fail(fmt::format("cannot take {} queues of interface '{}'", queues, device),
+              fmt::format("it has {}", present),
+              fmt::format("set `queues: all`, or give it more with `ethtool -L {} combined {}`",
+                          device, queues));
+}
+
 Result<std::unique_ptr<AttachedPort>> AttachedPort::open(xsk::Umem& umem, xsk::FramePool& pool,
                                                          PortId id, const PortOptions& options,
                                                          const LinkState& link,

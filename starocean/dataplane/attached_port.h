@@ -57,6 +57,10 @@ struct LinkState {
   std::string driver = {};
 };
 
+// The number of queues of a device with `present` ones that a port takes; an error when it has too few.
+Result<uint32_t> queues_to_take(const std::string& device, std::optional<uint32_t> wanted,
+                                uint32_t present);
+
 class AttachedPort {
  public:
   // `owners`: the worker of each queue, as many as queues are to be taken.

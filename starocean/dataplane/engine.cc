@@ -75,12 +75,14 @@ Status Engine::build() {
 }
 
 Result<PortId> Engine::add_port(const PortOptions& options) {
-  if (next_port_ == kMaxPorts) {
+  if (names_.size() == kMaxPorts && !names_.contains(options.name)) {
     return fail(fmt::format("cannot add interface '{}'", options.name),
-                fmt::format("{} interfaces have been added since the start", kMaxPorts),
+                fmt::format("interfaces of {} names have been added since the start", kMaxPorts),
                 "restart the daemon");
   }
-  const PortId id(next_port_++);
+  const PortId id =
+      names_.try_emplace(options.name, PortId(static_cast<uint16_t>(names_.size()))).first->second;
+  SO_CHECK(!ports_.contains(id), "a port was added twice");
   PortState state;
   state.id = id;
   state.options = options;
@@ -92,6 +94,12 @@ void Engine::remove_port(PortId port) {
   detach(port);
   ports_.erase(port);
   publish();
+}
+
+void Engine::set_port_options(PortId port, const PortOptions& options) {
+  PortState& state = ports_.at(port);
+  SO_CHECK(!state.attached && options.name == state.options.name, "only a detached port changes");
+  state.options = options;
 }
 
 // A device with as many queues as there are workers gives each worker one; with fewer, devices start at
@@ -109,23 +117,17 @@ std::vector<WorkerId> Engine::queue_owners(PortId port, uint32_t queues) const {
 Status Engine::attach(PortId port, const LinkState& link, Patience patience) {
   PortState& state = ports_.at(port);
   SO_CHECK(!state.attached, "a port was attached twice");
-  const uint32_t queues = state.options.queues.value_or(link.rx_queues);
-  if (queues == 0 || queues > link.rx_queues) {
-    return fail(
-        fmt::format("cannot take {} queues of interface '{}'", queues, state.options.device),
-        fmt::format("it has {}", link.rx_queues),
-        fmt::format("set `queues: all`, or give it more with `ethtool -L {} combined {}`",
-                    state.options.device, queues));
-  }
+  const auto queues = queues_to_take(state.options.device, state.options.queues, link.rx_queues);
+  if (!queues) return fail(queues.error());
   // Frames of a queue that is not ours would go to Linux behind the switch's back.
-  if (queues < link.rx_queues) {
+  if (*queues < link.rx_queues) {
     log_warning(
         "interface '{}': {} of its {} queues are taken; what arrives on the others goes to "
         "Linux",
-        state.options.device, queues, link.rx_queues);
+        state.options.device, *queues, link.rx_queues);
   }
   auto attached = AttachedPort::open(*umem_, *control_pool_, port, state.options, link,
-                                     queue_owners(port, queues), patience);
+                                     queue_owners(port, *queues), patience);
   if (!attached) return fail(attached.error());
   state.attached = std::move(*attached);
   state.link = link;
@@ -155,7 +157,7 @@ void Engine::detach(PortId port) {
 
 void Engine::close_port(PortState& state) {
   for (const auto& queue : state.attached->queues()) {
-    auto& past = state.past_queues[queue->queue.value()];
+    auto& past = past_queues_[{state.id, queue->queue.value()}];
     const QueueCounters::Values last = AttachedPort::counters(*queue);
     for (size_t i = 0; i < last.size(); ++i) past[i] += last[i];
   }
@@ -267,10 +269,10 @@ Port Engine::compile_port(const PortState& state) const {
 void Engine::publish() {
   auto next = std::make_unique<Snapshot>();
   next->generation = ++generation_;
-  next->ports.resize(next_port_);
+  next->ports.resize(names_.size());
   next->worker_queues.resize(workers_.size());
   // A number that has no port any more keeps its counters: what is sent there is dropped by name.
-  for (uint16_t i = 0; i < next_port_; ++i) next->ports[i].id = PortId(i);
+  for (const auto& [name, id] : names_) next->ports[id.index()].id = id;
   for (const auto& [id, state] : ports_) {
     if (!state.attached) continue;
     next->ports[id.index()] = compile_port(state);

@@ -57,9 +57,13 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // --- Ports. A port is a name; it is attached while its device is there. ---
+  // A name that was there before gets its number back, and its counters go on.
   Result<PortId> add_port(const PortOptions& options);
-  // Detaches, and forgets the port. Its number is not used again while the process lives.
+  // Detaches, and forgets the port, which is in no bridge any more. Nothing else gets its number while
+  // the process lives, and what it has counted stays in removed_counters().
   void remove_port(PortId port);
+  // Of a port that is not attached; it stays in its bridge. The name stays.
+  void set_port_options(PortId port, const PortOptions& options);
   Status attach(PortId port, const LinkState& link, Patience patience = Patience::kForTearDown);
   void detach(PortId port);
   // The device's state has changed. An MTU that the port cannot carry as attached fails: attach anew.
@@ -93,6 +97,8 @@ class Engine {
     PortCounters::Values counters;
   };
   std::vector<PortView> ports() const;
+  // Of all ports that have been removed, added up.
+  PortCounters::Values removed_counters() const;
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   struct BridgeState {
     BridgeOptions options;
@@ -121,7 +127,6 @@ class Engine {
     BridgeId bridge;
     bool can_punt = false;
     std::unique_ptr<AttachedPort> attached;
-    std::map<uint16_t, QueueCounters::Values> past_queues;  // of sockets closed since
   };
 
   explicit Engine(const EngineOptions& options) : options_(options) {}
@@ -130,6 +135,7 @@ class Engine {
   void publish();
   Port compile_port(const PortState& state) const;
   void close_port(PortState& state);
+  PortCounters::Values port_counters(PortId port) const;
   void punt_from_workers();
   void punt_batch(std::span<HandoffItem> items);
   void watch_moves(uint64_t now_ms);
@@ -150,13 +156,14 @@ class Engine {
   std::unique_ptr<ring::Qsbr> qsbr_;
   std::unique_ptr<ring::SnapshotPublisher<Snapshot>> snapshots_;
   std::map<PortId, PortState> ports_;
+  std::map<std::string, PortId> names_;  // of all ports that there ever were
+  std::map<std::pair<PortId, uint16_t>, QueueCounters::Values> past_queues_;  // of closed sockets
   std::map<BridgeId, BridgeState> bridges_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<xsk::Punt> punt_;
   std::string punt_problem_;
   std::unique_ptr<PortCounters[]> control_counters_;  // what this thread does to packets
   LoopDetector loop_detector_;
-  uint16_t next_port_ = 0;
   uint64_t generation_ = 0;
   uint64_t punting_ = 0;
   uint64_t next_aging_ms_ = 0;

@@ -156,18 +156,33 @@ void Engine::shut_down() {
 std::vector<Engine::PortView> Engine::ports() const {
   std::vector<PortView> views;
   for (const auto& [id, state] : ports_) {
-    PortView view{id, state.options, state.attached.get(), state.link, state.bridge, {}};
-    for (const auto& worker : workers_) worker->port_counters(id).add_to(view.counters);
-    control_counters_[id.index()].add_to(view.counters);
-    views.push_back(view);
+    views.push_back(
+        {id, state.options, state.attached.get(), state.link, state.bridge, port_counters(id)});
   }
   return views;
 }
 
+PortCounters::Values Engine::port_counters(PortId port) const {
+  PortCounters::Values values{};
+  for (const auto& worker : workers_) worker->port_counters(port).add_to(values);
+  control_counters_[port.index()].add_to(values);
+  return values;
+}
+
+PortCounters::Values Engine::removed_counters() const {
+  PortCounters::Values sum{};
+  for (const auto& [name, id] : names_) {
+    if (ports_.contains(id)) continue;
+    const PortCounters::Values values = port_counters(id);
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += values[i];
+  }
+  return sum;
+}
+
 QueueCounters::Values Engine::queue_counters(const PortQueue& queue) const {
   QueueCounters::Values values = AttachedPort::counters(queue);
-  const auto& past = ports_.at(queue.port).past_queues;
-  if (const auto found = past.find(queue.queue.value()); found != past.end()) {
+  const auto found = past_queues_.find({queue.port, queue.queue.value()});
+  if (found != past_queues_.end()) {
     for (size_t i = 0; i < values.size(); ++i) values[i] += found->second[i];
   }
   return values;
