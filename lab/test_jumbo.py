@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from starocean_lab import Wire, traffic
+from starocean_lab import Wire, traffic, wait_until
 from starocean_lab.lab import bridge_config
 from starocean_lab.wire import BROADCAST, frame
 
@@ -64,6 +64,41 @@ def test_ping_and_tcp_with_mtu_9000(lab, frame_size):
     for family in (socket.AF_INET, socket.AF_INET6):
         result = traffic.tcp_transfer(a, b, 100_000_000, family)
         assert result.received_sha256 == result.sent_sha256
+
+
+@pytest.mark.parametrize("mtu", [3498, 3499, 3600, 3818, 3819])
+def test_frames_of_4096_at_the_end_of_a_page(lab, mtu):
+    """What fits a frame need not fit a page with what the kernel puts around it."""
+    daemon, (a, b) = lab.switched(2, mtu=mtu, memory={"frame_size": 4096})
+    assert daemon.interface("lan1")["multi_buffer"] == (mtu > 3498)
+    a.ping(b.ipv4, size=mtu - 28, options=("-M", "do"))
+    b.ping(a.ipv4, size=mtu - 28, options=("-M", "do"))
+
+
+def test_the_other_end_of_a_cable_has_a_larger_mtu(lab):
+    switch = lab.switch()
+    a, b = (lab.host(number, switch, mtu=9000, port_mtu=1500, ipv6=False) for number in (1, 2))
+    lab.starocean(switch, bridge_config(2))
+    a.ping(b.ipv4, size=1472, options=("-M", "do"))
+
+
+def test_the_largest_mtu(lab):
+    """18 frames a packet and no more, because Linux transmits no more: told at the start and at run time."""
+    switch = lab.switch()
+    a, b = (lab.host(number, switch, mtu=32234, ipv6=False) for number in (1, 2))
+    daemon = lab.starocean(switch, bridge_config(2))
+    a.ping(b.ipv4, size=32234 - 28, options=("-M", "do"))
+    switch.ip("link", "set", "lan2", "mtu", 32235)
+    wait_until(lambda: "ip link set dev lan2 mtu 32234" in daemon.interface("lan2")["problem"],
+               "the MTU is refused", 15, 0.1)
+    switch.ip("link", "set", "lan2", "mtu", 1500)
+    wait_until(lambda: a.reaches(b.ipv4), "the interface is attached again", 15)
+    assert daemon.stop() == 0
+    switch.ip("link", "set", "lan2", "mtu", 32235)
+    refused = lab.starocean(switch, bridge_config(2), name="refused", start=False).launch()
+    assert refused.wait() == 1
+    assert "MTU 32235" in refused.log() and "ip link set dev lan2 mtu 32234" in refused.log()
+    assert not switch.has_xdp("lan1") and not switch.has_xdp("lan2")
 
 
 def test_longer_than_the_egress_takes_is_dropped_by_name(lab):

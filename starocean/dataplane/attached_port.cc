@@ -5,17 +5,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <thread>
 
 #include <fmt/format.h>
 
+#include "starocean/dataplane/packet.h"
+
 namespace starocean::dataplane {
 namespace {
 
 // Ethernet header and two VLAN tags, which the MTU does not count.
 constexpr uint32_t kLinkHeaderBytes = 14 + 2 * 4;
+// Without multi-buffer a driver keeps a packet in one page, with XDP_PACKET_HEADROOM before it and a struct
+// skb_shared_info behind, 320 bytes in whole cache lines (drivers/net/veth.c, veth_xdp_set).
+constexpr uint32_t kPageOverheadBytes = 256 + 320;
 // Some drivers reset the link when a program is attached; longer than that, it was not our doing.
 constexpr std::chrono::seconds kCarrierPatience{5};
 constexpr std::chrono::milliseconds kCarrierPoll{20};
@@ -57,21 +64,12 @@ Result<std::unique_ptr<AttachedPort>> AttachedPort::open(xsk::Umem& umem, xsk::F
   const std::string what = fmt::format("cannot attach to interface '{}'", options.device);
   std::unique_ptr<AttachedPort> port(new AttachedPort(umem, pool));
   port->ifindex_ = link.ifindex;
-  port->multi_buffer_ = link.mtu_bytes + kLinkHeaderBytes > umem.packet_room();
+  port->multi_buffer_ = !port->fits_one_buffer(link.mtu_bytes, options.attach);
   port->finishes_checksums_ =
       options.finish_checksums == FinishChecksums::kOn ||
       (options.finish_checksums == FinishChecksums::kAuto && link.driver == "veth");
-  if (port->multi_buffer_ && options.attach == xsk::AttachMode::kGeneric) {
-    return fail(what,
-                fmt::format("its MTU of {} needs packets of several frames, which generic mode "
-                            "does not carry",
-                            link.mtu_bytes),
-                fmt::format("set its MTU to {} or less with `ip link set dev {} mtu {}`, use "
-                            "frames of 4096 bytes, or attach: native",
-                            umem.packet_room() - kLinkHeaderBytes, options.device,
-                            umem.packet_room() - kLinkHeaderBytes));
-  }
-  Status done = port->attach_program(options, link, patience);
+  Status done = port->check_mtu(options, link);
+  if (done) done = port->attach_program_for_mtu(options, link, patience);
   if (done) done = port->open_queues(id, options, owners, patience);
   if (!done) {
     port->stop_receiving();
@@ -79,6 +77,50 @@ Result<std::unique_ptr<AttachedPort>> AttachedPort::open(xsk::Umem& umem, xsk::F
     return fail(done.error().in(what));
   }
   return port;
+}
+
+bool AttachedPort::fits_one_buffer(uint32_t mtu_bytes, xsk::AttachMode mode) const {
+  uint32_t room = umem_.packet_room();
+  if (mode != xsk::AttachMode::kGeneric) {
+    room = std::min(room, static_cast<uint32_t>(getpagesize()) - kPageOverheadBytes);
+  }
+  return mtu_bytes + kLinkHeaderBytes <= room;
+}
+
+uint32_t AttachedPort::largest_mtu_bytes() const {
+  return kMaxTransmitBuffers * umem_.packet_room() - kLinkHeaderBytes;
+}
+
+Status AttachedPort::check_mtu(const PortOptions& options, const LinkState& link) const {
+  const auto remedy = [&](uint32_t mtu_bytes, const char* otherwise) {
+    return fmt::format("set its MTU to {0} or less with `ip link set dev {1} mtu {0}`, {2}",
+                       mtu_bytes, options.device, otherwise);
+  };
+  if (multi_buffer_ && options.attach == xsk::AttachMode::kGeneric) {
+    return fail(fmt::format("MTU {}", link.mtu_bytes),
+                "it needs packets of several frames, which generic mode does not carry",
+                remedy(umem_.packet_room() - kLinkHeaderBytes,
+                       "use frames of 4096 bytes, or attach: native"));
+  }
+  if (link.mtu_bytes > largest_mtu_bytes()) {
+    return fail(fmt::format("MTU {}", link.mtu_bytes),
+                fmt::format("it is above {}, the most that a packet of {} frames carries",
+                            largest_mtu_bytes(), kMaxTransmitBuffers),
+                remedy(largest_mtu_bytes(), "or use `memory: {frame_size: 4096}`"));
+  }
+  return {};
+}
+
+// veth refuses a program without multi-buffer also for the MTU of its other end, which we do not see.
+Status AttachedPort::attach_program_for_mtu(const PortOptions& options, const LinkState& link,
+                                            Patience patience) {
+  Status attached = attach_program(options, link, patience);
+  if (attached || attached.error().code() != ERANGE || multi_buffer_ ||
+      options.attach == xsk::AttachMode::kGeneric) {
+    return attached;
+  }
+  multi_buffer_ = true;
+  return attach_program(options, link, patience);
 }
 
 AttachedPort::~AttachedPort() {
@@ -143,8 +185,9 @@ Status AttachedPort::attach_program(const PortOptions& options, const LinkState&
 }
 
 bool AttachedPort::carries(uint32_t mtu_bytes) const {
+  if (mtu_bytes > largest_mtu_bytes()) return false;
   // A multi-buffer socket carries small packets too; only the other direction needs a new one.
-  return multi_buffer_ || mtu_bytes + kLinkHeaderBytes <= umem_.packet_room();
+  return multi_buffer_ || fits_one_buffer(mtu_bytes, program_->mode());
 }
 
 void AttachedPort::stop_receiving() {

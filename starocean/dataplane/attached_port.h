@@ -91,6 +91,11 @@ class AttachedPort {
 
  private:
   AttachedPort(xsk::Umem& umem, xsk::FramePool& pool) : umem_(umem), pool_(pool) {}
+  bool fits_one_buffer(uint32_t mtu_bytes, xsk::AttachMode mode) const;
+  uint32_t largest_mtu_bytes() const;
+  Status check_mtu(const PortOptions& options, const LinkState& link) const;
+  Status attach_program_for_mtu(const PortOptions& options, const LinkState& link,
+                                Patience patience);
   Status open_queues(PortId id, const PortOptions& options, const std::vector<WorkerId>& owners,
                      Patience patience);
   Status attach_program(const PortOptions& options, const LinkState& link, Patience patience);

@@ -32,7 +32,8 @@ namespace starocean::dataplane {
   X(drop_reserved, "packets", "to an 802.1D reserved address, and not possible to give to Linux") \
   X(drop_egress_down, "packets", "egress interface is down or gone")                              \
   X(drop_egress_mtu, "packets", "longer than the egress interface's MTU allows")                  \
-  X(drop_fragments, "packets", "several frames long, to an egress without multi-buffer support")  \
+  X(drop_fragments, "packets",                                                                    \
+    "too many frames long: more than one and no multi-buffer at the egress, or more than 18")     \
   X(drop_tx_full, "packets", "transmit ring still full after bounded retries")                    \
   X(drop_no_frame, "packets", "no free frame for a flooded copy")                                 \
   X(drop_handoff_full, "packets", "ring to the worker that owns the egress queue is full")        \
