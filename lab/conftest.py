@@ -29,6 +29,8 @@ def pytest_runtest_makereport(item, call):
 def settle(daemon):
     """What must be true of a daemon when its lab is over."""
     daemon.assert_conserved()
+    late = {worker["id"]: worker["counters"]["lost_wakeups"] for worker in daemon.show("workers")["workers"]}
+    assert not any(late.values()), f"workers slept on over work, times by worker: {late}"
     devices = [interface["device"] for interface in daemon.show("interfaces")["interfaces"]]
     status = daemon.stop()
     assert status == 0, f"starocean ended with status {status} after SIGTERM:\n{daemon.log_tail()}"

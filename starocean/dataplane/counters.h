@@ -64,6 +64,7 @@ SO_DECLARE_COUNTERS(QueueCounter, kQueueCounters, SO_QUEUE_COUNTERS)
   X(busy_turns, "turns", "of these, with at least one packet")                \
   X(packets, "packets", "processed by this worker")                           \
   X(sleeps, "events", "times the worker blocked for want of work")            \
+  X(lost_wakeups, "events", "times it slept on over work: this is a defect")  \
   X(system_calls, "calls", "system calls made by the worker, all kinds")      \
   X(handoff_out, "packets", "handed to another worker for transmission")      \
   X(handoff_in, "packets", "taken over from another worker for transmission") \

@@ -22,7 +22,11 @@ constexpr uint32_t kBatchesPerTurn = 4;
 // How long an adaptive worker looks for work before it blocks: longer than the gaps within a busy
 // stream (one block and wake-up costs about as much), far shorter than anything that shows as CPU use.
 constexpr uint64_t kSpinNs = 50 * kNsPerUs;
+// A net below the doorbell and the kernel's readiness: should either ever fail, work waits that long, and
+// it is counted.
 constexpr int kSleepMs = 1000;
+// A wake-up that comes later than its work by more than that is none.
+constexpr int kLateMs = 20;
 constexpr int kRetryMs = 1;
 constexpr uint32_t kMaxEvents = 8;
 
@@ -183,8 +187,14 @@ void Worker::sleep() {
   const int limit_ms = sleep_limit_ms();
   reader.offline();
   epoll_event events[kMaxEvents];
-  epoll_wait(epoll_fd_, events, kMaxEvents, limit_ms);
+  const int ready = epoll_wait(epoll_fd_, events, kMaxEvents, limit_ms);
   reader.online();
+  // Work and no wake-up: it is on its way, if the work has come just now. has_work() asks for a new
+  // snapshot first, since sockets of the one before may have gone while this worker was offline.
+  if (ready == 0 && limit_ms == kSleepMs && has_work() &&
+      epoll_wait(epoll_fd_, events, kMaxEvents, kLateMs) == 0) {
+    counters_.add(WorkerCounter::lost_wakeups);
+  }
   sleeping_.store(false, std::memory_order_relaxed);
   counters_.add(WorkerCounter::system_calls, doorbell.drain() ? 2 : 1);
   // idle_since_ns_ stays: without work the next turn sleeps again at once.
