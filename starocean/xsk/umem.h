@@ -18,6 +18,7 @@
 // owner tags are used by whoever owns the frame.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -90,13 +91,17 @@ class Umem {
     return static_cast<uint16_t>(address & (frame_size() - 1));
   }
 
-  // Books: the frame goes from `from` to `to`. Debug builds abort when it was elsewhere.
+  // Books: the frame goes from `from` to `to`. Debug builds abort when it was elsewhere. Only the frame's
+  // owner writes; the control thread reads all tags when a socket closes, and cares only for those that
+  // nobody writes any more. Relaxed, hence the same instructions as without atomic_ref.
   void transfer(FrameIndex frame, [[maybe_unused]] OwnerTag from, OwnerTag to) {
     SO_DCHECK(frame < frames(), "frame index out of range");
-    SO_DCHECK(owners_[frame] == from, "a frame was passed on by somebody who did not own it");
-    owners_[frame] = to;
+    SO_DCHECK(owner(frame) == from, "a frame was passed on by somebody who did not own it");
+    std::atomic_ref(owners_[frame]).store(to, std::memory_order_relaxed);
   }
-  OwnerTag owner(FrameIndex frame) const { return owners_[frame]; }
+  OwnerTag owner(FrameIndex frame) const {
+    return std::atomic_ref(owners_[frame]).load(std::memory_order_relaxed);
+  }
 
   // Carves an array out of the mapping, cache-line aligned, zeroed, never freed before the Umem.
   template <class T>

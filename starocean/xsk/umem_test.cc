@@ -1,6 +1,7 @@
 #include "starocean/xsk/umem.h"
 
 #include <cstring>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -35,6 +36,28 @@ TEST(Umem, AddressesAndFramesAreInverse) {
       EXPECT_EQ((*umem)->frame_data(frame) + 300, (*umem)->base() + address);
     }
   }
+}
+
+// For the thread sanitizer: a worker passes its frames on while a socket closes, which looks at all tags.
+TEST(Umem, TagsAreReadWhileOthersAreWritten) {
+  auto umem = Umem::create({.frames = 64, .hugepages = HugePages::kNone});
+  ASSERT_TRUE(umem);
+  const OwnerTag worker = *(*umem)->take_tag(), closing = *(*umem)->take_tag();
+  (*umem)->transfer(63, kUserOwned, closing);
+  std::thread other([&] {
+    for (int round = 0; round < 1000; ++round) {
+      for (FrameIndex frame = 0; frame < 63; ++frame) {
+        (*umem)->transfer(frame, kUserOwned, worker);
+        (*umem)->transfer(frame, worker, kUserOwned);
+      }
+    }
+  });
+  for (int round = 0; round < 1000; ++round) {
+    uint32_t found = 0;
+    for (FrameIndex frame = 0; frame < 64; ++frame) found += (*umem)->owner(frame) == closing;
+    ASSERT_EQ(found, 1u);
+  }
+  other.join();
 }
 
 TEST(Umem, FallsBackAndSaysSo) {
