@@ -46,6 +46,7 @@ struct {
 
 const volatile __u32 claim_all = 0;          /* the whole interface */
 const volatile __u32 look_through_vlan = 0;  /* claims also match inside one or two VLAN tags */
+const volatile __u32 stamp_arrival = 0;      /* put the time in front of what goes to user space */
 __u32 steer_shapes = 0;                      /* bit (1 << shape): claims of that shape exist */
 
 static __always_inline int find(void *map, const struct tuple *tuple, __u8 shape)
@@ -154,6 +155,18 @@ static __always_inline int frame_is_claimed(struct xdp_md *ctx, __u32 shapes)
 	}
 }
 
+/* As metadata: the kernel carries it along in front of the frame, where there is room for it. */
+static __always_inline void stamp(struct xdp_md *ctx)
+{
+	__u64 *arrival;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*arrival)) != 0)
+		return;
+	arrival = (void *)(long)ctx->data_meta;
+	if ((void *)(arrival + 1) <= (void *)(long)ctx->data)
+		*arrival = bpf_ktime_get_ns();
+}
+
 static __always_inline int steer(struct xdp_md *ctx)
 {
 	__u32 zero = 0;
@@ -168,10 +181,13 @@ static __always_inline int steer(struct xdp_md *ctx)
 		return XDP_PASS;
 	}
 	verdict = bpf_redirect_map(&xsks, ctx->rx_queue_index, XDP_PASS);
-	if (verdict == XDP_REDIRECT)
+	if (verdict == XDP_REDIRECT) {
 		counted->redirected++;
-	else
+		if (stamp_arrival)
+			stamp(ctx);
+	} else {
 		counted->no_socket++;
+	}
 	return verdict;
 }
 

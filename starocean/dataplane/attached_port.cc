@@ -175,7 +175,8 @@ Status AttachedPort::attach_program(const PortOptions& options, const LinkState&
                                   .queues = link.rx_queues,
                                   .mode = options.attach,
                                   .multi_buffer = multi_buffer_,
-                                  .claim = xsk::ClaimMode::kWholeInterface};
+                                  .claim = xsk::ClaimMode::kWholeInterface,
+                                  .stamp_arrival = options.stamp_arrival};
   if (patience == Patience::kNone) wanted.busy_patience_ms = 0;
   auto program = xsk::XdpProgram::attach(wanted);
   if (!program) return fail(program.error());

@@ -42,6 +42,7 @@ struct PortOptions {
   // kAuto: on drivers whose peer is a Linux host that leaves checksums to hardware that never comes.
   FinishChecksums finish_checksums = FinishChecksums::kAuto;
   bool busy_poll = false;
+  bool stamp_arrival = false;  // xsk/arrival.h
 
   bool operator==(const PortOptions&) const = default;
 };

@@ -35,6 +35,7 @@ Result<Skeleton> load(const XdpProgram::Options& options) {
   bpf_map__set_max_entries(skeleton->maps.xsks, options.queues);
   skeleton->rodata->claim_all = options.claim == ClaimMode::kWholeInterface;
   skeleton->rodata->look_through_vlan = options.look_through_vlan;
+  skeleton->rodata->stamp_arrival = options.stamp_arrival;
   if (const int error = steer_bpf__load(skeleton.get()); error != 0) {
     return fail_system(
         what, -error,

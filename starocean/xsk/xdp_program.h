@@ -112,6 +112,9 @@ class XdpProgram {
     bool multi_buffer = false;
     ClaimMode claim = ClaimMode::kWholeInterface;
     bool look_through_vlan = false;  // claims match inside one or two 802.1Q/802.1ad tags as well
+    // Frames for user space bear the time at which the program saw them: see arrival.h. About 30 ns a
+    // frame.
+    bool stamp_arrival = false;
     // How long a program of ours (or one whose name we may not read) may take to go. Tear-down after a
     // process has ended is asynchronous, but takes milliseconds; what is still there after two seconds
     // belongs to a living process.

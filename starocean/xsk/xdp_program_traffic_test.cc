@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "starocean/base/clock.h"
 #include "starocean/xsk/testing/frames.h"
 #include "starocean/xsk/testing/netns.h"
 #include "starocean/xsk/testing/raw_socket.h"
@@ -135,6 +136,59 @@ TEST_F(XdpTrafficTest, JumboFramesArriveInFragments) {
     EXPECT_EQ(xsk.receive(), frame) << payload;
     EXPECT_EQ(xsk.fragments() > 1, payload > 4096) << payload;
   }
+}
+
+// A packet of each length goes to the socket; returns what lies in front of each.
+std::vector<uint64_t> in_front_of_each(TinyXsk& xsk, uint32_t far_ifindex,
+                                       const std::vector<size_t>& lengths) {
+  PacketSocket other_end(far_ifindex);
+  std::vector<uint64_t> stamps;
+  for (const size_t length : lengths) {
+    const Bytes frame = eth(0x88b5) + pattern(length);
+    other_end.send(frame);
+    EXPECT_EQ(xsk.receive(), frame) << length;
+    stamps.push_back(xsk.in_front());
+  }
+  return stamps;
+}
+
+TEST_F(XdpTrafficTest, FramesBearTheTimeOfTheirArrivalIfAskedTo) {
+  make_pair();
+  auto wanted = options();
+  wanted.stamp_arrival = true;
+  XdpProgram program = attach(wanted);
+  TinyXsk xsk(veth_.near.ifindex);
+  ASSERT_TRUE(program.set_socket(0, xsk.fd()));
+  uint64_t earliest = monotonic_ns();
+  const auto stamps = in_front_of_each(xsk, veth_.far.ifindex, {46, 100, 1500});
+  for (const uint64_t stamp : stamps) {
+    EXPECT_GE(stamp, earliest);
+    earliest = stamp;
+  }
+  EXPECT_LE(earliest, monotonic_ns());
+}
+
+TEST_F(XdpTrafficTest, FramesOfSeveralBuffersBearItToo) {
+  if (const auto reason = why_no_multi_buffer(); !reason.empty()) GTEST_SKIP() << reason;
+  make_pair({.mtu = 9000});
+  auto wanted = options();
+  wanted.stamp_arrival = wanted.multi_buffer = true;
+  XdpProgram program = attach(wanted);
+  TinyXsk xsk(veth_.near.ifindex, 0, true);
+  ASSERT_TRUE(program.set_socket(0, xsk.fd()));
+  const uint64_t earliest = monotonic_ns();
+  for (const uint64_t stamp : in_front_of_each(xsk, veth_.far.ifindex, {46, 3000, 5000, 9000})) {
+    EXPECT_GE(stamp, earliest);
+    EXPECT_LE(stamp, monotonic_ns());
+  }
+}
+
+TEST_F(XdpTrafficTest, WithoutBeingAskedNothingLiesInFront) {
+  make_pair();
+  XdpProgram program = attach();
+  TinyXsk xsk(veth_.near.ifindex);
+  ASSERT_TRUE(program.set_socket(0, xsk.fd()));
+  EXPECT_EQ(in_front_of_each(xsk, veth_.far.ifindex, {46, 1500}), (std::vector<uint64_t>{0, 0}));
 }
 
 TEST_F(XdpTrafficTest, JumboFramesOfOthersPassByRule) {

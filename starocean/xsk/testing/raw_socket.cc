@@ -197,6 +197,9 @@ std::optional<Bytes> TinyXsk::receive(int timeout_ms) {
   for (bool more = true; more; ++fragments_) {
     if (!wait(timeout_ms)) return std::nullopt;
     const xdp_desc descriptor = rx_[*rx_consumer_ % kFrames];
+    if (fragments_ == 0) {
+      std::memcpy(&in_front_, umem_ + descriptor.addr - sizeof(in_front_), sizeof(in_front_));
+    }
     packet.append(umem_ + descriptor.addr, descriptor.len);
     more = (descriptor.options & XDP_PKT_CONTD) != 0;
     // Back to the kernel at once: the frame's start is what the fill ring wants.

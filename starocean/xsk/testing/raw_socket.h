@@ -63,6 +63,8 @@ class TinyXsk {
   // The next packet, put together from its fragments.
   std::optional<Bytes> receive(int timeout_ms = 2000);
   uint32_t fragments() const { return fragments_; }  // of the last packet
+  // The eight bytes in front of the last packet, where the steering program puts its time of arrival.
+  uint64_t in_front() const { return in_front_; }
 
  private:
   bool wait(int timeout_ms);
@@ -77,6 +79,7 @@ class TinyXsk {
   uint64_t* fill_ = nullptr;
   xdp_desc* rx_ = nullptr;
   uint32_t fragments_ = 0;
+  uint64_t in_front_ = 0;
 };
 
 }  // namespace starocean::xsk::testing
