@@ -5,21 +5,6 @@
 #include <cstring>
 
 namespace starocean::dataplane {
-namespace {
-
-// Destination and source address, EtherType.
-constexpr uint32_t kEthernetHeaderBytes = 14;
-constexpr uint32_t kVlanTagBytes = 4;
-
-// As Linux counts (include/linux/if_vlan.h, is_skb_forwardable in net/core/dev.c): the MTU excludes the
-// Ethernet header and the outermost VLAN tag; a second tag is payload.
-bool is_tagged(const std::byte* frame) {
-  const auto high = static_cast<uint8_t>(frame[12]);
-  const auto low = static_cast<uint8_t>(frame[13]);
-  return (high == 0x81 && low == 0x00) || (high == 0x88 && low == 0xa8);
-}
-
-}  // namespace
 
 Egress::Egress(WorkerId self, xsk::FramePool& pool, HandoffMesh& mesh,
                WorkerCounters& worker_counters)
@@ -46,11 +31,7 @@ void Egress::adopt(const Snapshot* snapshot) {
 // kCount when the port takes the packet.
 PortCounter Egress::refusal(const Packet& packet, const Port& to) const {
   if (!to.attached || !to.up) return PortCounter::drop_egress_down;
-  const uint32_t limit = to.mtu_bytes + kEthernetHeaderBytes;
-  if (packet.len_bytes > limit &&
-      (packet.len_bytes > limit + kVlanTagBytes || !is_tagged(umem_.data(packet.head)))) {
-    return PortCounter::drop_egress_mtu;
-  }
+  if (!fits_mtu(packet, umem_, to.mtu_bytes)) return PortCounter::drop_egress_mtu;
   if (!packet.rest.empty() && (!to.multi_buffer || packet.buffers() > kMaxTransmitBuffers)) {
     return PortCounter::drop_fragments;
   }

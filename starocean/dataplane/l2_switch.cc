@@ -1,11 +1,8 @@
 #include "starocean/dataplane/l2_switch.h"
 
-#include <array>
 #include <cstring>
 
 #include "starocean/base/cpu.h"
-#include "starocean/net/finish_checksum.h"
-#include "starocean/net/parse.h"
 
 namespace starocean::dataplane {
 namespace {
@@ -55,7 +52,11 @@ void L2Switch::process(Batch& batch, const Snapshot& snapshot, xsk::Umem& umem, 
     macs.prefetch(bridge.id, packet.source);
     macs.prefetch(bridge.id, packet.destination);
   }
-  if (in.finish_checksums) finish_checksums(batch, umem);
+  if (in.finish_checksums) {
+    if (const uint64_t finished = finish_checksums(batch, umem); finished != 0) {
+      counters.add(PortCounter::checksums_finished, finished);
+    }
+  }
   for (Packet& packet : batch.all()) {
     if (packet.head.len_bytes < kEthernetHeaderBytes) [[unlikely]] {
       egress_.drop(packet, in.id, PortCounter::drop_runt);
@@ -69,23 +70,6 @@ void L2Switch::process(Batch& batch, const Snapshot& snapshot, xsk::Umem& umem, 
     learn(packet, in, bridge, now_ms);
     forward(packet, in, bridge, snapshot, now_ms);
   }
-}
-
-void L2Switch::finish_checksums(Batch& batch, xsk::Umem& umem) {
-  uint64_t finished = 0;
-  for (Packet& packet : batch.all()) {
-    const net::ParsedPacket parsed = net::parse(umem.bytes(packet.head), packet.len_bytes);
-    if (packet.rest.empty()) {
-      finished += net::finish_transport_checksum(umem.bytes(packet.head), parsed);
-      continue;
-    }
-    std::array<net::MutableBytes, kMaxBuffers + 1> pieces;
-    size_t count = 0;
-    pieces[count++] = umem.bytes(packet.head);
-    for (const xsk::Buffer& buffer : packet.rest) pieces[count++] = umem.bytes(buffer);
-    finished += net::finish_transport_checksum({pieces.data(), count}, parsed);
-  }
-  if (finished != 0) egress_.counters(batch.in_port).add(PortCounter::checksums_finished, finished);
 }
 
 void L2Switch::learn(const Packet& packet, const Port& in, const Bridge& bridge, uint32_t now_ms) {

@@ -48,7 +48,6 @@ class L2Switch {
   void process(Batch& batch, const Snapshot& snapshot, xsk::Umem& umem, uint32_t now_ms);
 
  private:
-  void finish_checksums(Batch& batch, xsk::Umem& umem);
   void learn(const Packet& packet, const Port& in, const Bridge& bridge, uint32_t now_ms);
   void forward(Packet& packet, const Port& in, const Bridge& bridge, const Snapshot& snapshot,
                uint32_t now_ms);

@@ -8,6 +8,7 @@
 #include "starocean/base/ids.h"
 #include "starocean/xsk/frame.h"
 #include "starocean/xsk/socket.h"
+#include "starocean/xsk/umem.h"
 
 namespace starocean::dataplane {
 
@@ -60,6 +61,20 @@ inline void fill_batch(Batch& batch, PortId in_port, std::span<xsk::RxBuffer> bu
     }
     packet.rest = {batch.rest.data() + rest_begin, rest_used - rest_begin};
   }
+}
+
+// Finishes the checksums that Linux peers on veth leave unfinished (net/finish_checksum.h); returns how
+// many packets that were.
+uint64_t finish_checksums(Batch& batch, const xsk::Umem& umem);
+
+// Whether a device of this MTU may send the packet. As Linux counts (include/linux/if_vlan.h,
+// is_skb_forwardable in net/core/dev.c): the MTU excludes the Ethernet header and the outermost VLAN tag; a
+// second tag is payload.
+bool fits_mtu_by_its_tag(const Packet& packet, const xsk::Umem& umem, uint32_t mtu_bytes);
+inline bool fits_mtu(const Packet& packet, const xsk::Umem& umem, uint32_t mtu_bytes) {
+  constexpr uint32_t kEthernetHeaderBytes = 14;
+  return packet.len_bytes <= mtu_bytes + kEthernetHeaderBytes ||
+         fits_mtu_by_its_tag(packet, umem, mtu_bytes);
 }
 
 }  // namespace starocean::dataplane
