@@ -40,6 +40,7 @@ void describe(CLI::App& app, Context& context) {
   add_show(app, context);
   add_echo(app, context);
   add_gen(app, context);
+  add_wan(app, context);
   add_version(app, context);
 }
 

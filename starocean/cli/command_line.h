@@ -38,6 +38,7 @@ void add_reload(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
 void add_echo(CLI::App& app, Context& context);
 void add_gen(CLI::App& app, Context& context);
+void add_wan(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);
 
 // Prints "starocean: <error>" and returns kFailed.

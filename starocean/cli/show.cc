@@ -1,24 +1,15 @@
-#include <unistd.h>
-
-#include <chrono>
-#include <iostream>
 #include <memory>
-#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "starocean/cli/command_line.h"
-#include "starocean/control/api_client.h"
+#include "starocean/cli/answer.h"
 #include "starocean/control/render_text.h"
 
 namespace starocean::cli {
 namespace {
 
 using control::Json;
-
-constexpr std::chrono::seconds kWatchInterval{1};
-constexpr const char* kClearTerminal = "\033[H\033[2J";
 
 struct View {
   const char* name;
@@ -66,46 +57,6 @@ std::string request_path(const View& view, const FdbFilter& filter) {
   return path;
 }
 
-Result<Json> ask(const Context& context, const std::string& path) {
-  const auto body = control::ApiClient(context.socket_path).get(path);
-  if (!body) return fail(body.error());
-  Json answer = Json::parse(*body, nullptr, false);
-  const std::string what = fmt::format("cannot read the answer of {}", context.socket_path);
-  if (!answer.is_object()) {
-    return fail(what, "it is not JSON", "is another program listening there?");
-  }
-  const int version = answer.value("schema_version", 0);
-  if (version != control::kSchemaVersion) {
-    return fail(what,
-                fmt::format("it has schema version {}, not {}", version, control::kSchemaVersion),
-                "use the starocean program that runs there");
-  }
-  return answer;
-}
-
-int show_once(Context& context, const View& view, const std::string& path, int indent) {
-  const auto answer = ask(context, path);
-  if (!answer) return fail_with(context, answer.error());
-  if (context.json) {
-    context.out << control::to_text(*answer, indent) << '\n';
-  } else {
-    context.out << view.render(*answer);
-  }
-  context.out.flush();
-  return kDone;
-}
-
-// Ends only with an error or a signal. JSON: one document per line.
-int watch(Context& context, const View& view, const std::string& path) {
-  const bool terminal = &context.out == &std::cout && isatty(STDOUT_FILENO) != 0;
-  for (bool first = true;; first = false) {
-    if (!context.json) context.out << (terminal ? kClearTerminal : first ? "" : "\n");
-    if (const int code = show_once(context, view, path, -1); code != kDone) return code;
-    if (!context.out) return kFailed;
-    std::this_thread::sleep_for(kWatchInterval);
-  }
-}
-
 void add_view(CLI::App& show, Context& context, const View& view) {
   CLI::App* const command = show.add_subcommand(view.name, view.help);
   command->fallthrough();
@@ -121,10 +72,8 @@ void add_view(CLI::App& show, Context& context, const View& view) {
         ->check(check_mac, "");
   }
   command->callback([&context, &view, watching, filter] {
-    const std::string path = request_path(view, *filter);
-    constexpr int kIndent = 2;
-    context.exit_code =
-        *watching ? watch(context, view, path) : show_once(context, view, path, kIndent);
+    const Question question{request_path(view, *filter), view.render};
+    context.exit_code = show_answer(context, question, *watching);
   });
 }
 

@@ -23,15 +23,17 @@ constexpr std::chrono::milliseconds kBusyPause{20};
 // A reload answers when every worker has adopted the new state and new interfaces are attached.
 constexpr time_t kAnswerTimeoutSeconds = 60;
 
-tl::unexpected<Error> unreachable(const std::string& path, int error) {
+tl::unexpected<Error> unreachable(const std::string& path, const std::string& program, int error) {
   const std::string what = fmt::format("cannot reach the daemon at {}", path);
   switch (error) {
     case ENOENT:
       return fail(what, "no such file",
-                  "is `starocean run` running?, or name its socket with --socket", error);
+                  fmt::format("is `{}` running?, or name its socket with --socket", program),
+                  error);
     case ECONNREFUSED:
       return fail(what, "nobody listens there any more",
-                  "start `starocean run` again, or name another socket with --socket", error);
+                  fmt::format("start `{}` again, or name another socket with --socket", program),
+                  error);
     case EACCES:
     case EPERM:
       return fail(what, "permission denied", "run as root, or as a member of the socket's group",
@@ -52,21 +54,24 @@ std::string daemon_words(const httplib::Response& response) {
 
 }  // namespace
 
-Result<std::string> ApiClient::request(bool is_post, const std::string& path) const {
+// A POST if there is a body.
+Result<std::string> ApiClient::request(const std::string& path, const std::string* body) const {
   constexpr int kUnusedPort = 80;
   httplib::Client client(socket_path_, kUnusedPort);
   client.set_address_family(AF_UNIX);
   client.set_default_headers({{"Host", "starocean"}});
   client.set_connection_timeout(kConnectTimeoutSeconds);
   client.set_read_timeout(kAnswerTimeoutSeconds);
-  const auto ask = [&] { return is_post ? client.Post(path) : client.Get(path); };
+  const auto ask = [&] {
+    return body != nullptr ? client.Post(path, *body, "application/json") : client.Get(path);
+  };
   httplib::Result result = ask();
   // A full backlog refuses at once (EAGAIN, connect(2)) instead of queueing: the daemon is alive,
   // but busy. httplib does not say why it could not connect, so ask again by hand, and only then: each
   // connection occupies one of the daemon's threads.
   for (int tries = 0; tries < kBusyTries && result.error() == httplib::Error::Connection; ++tries) {
     if (const int error = probe_socket(socket_path_); error != 0) {
-      return unreachable(socket_path_, error);
+      return unreachable(socket_path_, program_, error);
     }
     std::this_thread::sleep_for(kBusyPause);
     result = ask();
@@ -83,11 +88,11 @@ Result<std::string> ApiClient::request(bool is_post, const std::string& path) co
 }
 
 Result<std::string> ApiClient::get(const std::string& path) const {
-  return request(false, path);
+  return request(path, nullptr);
 }
 
-Result<std::string> ApiClient::post(const std::string& path) const {
-  return request(true, path);
+Result<std::string> ApiClient::post(const std::string& path, const std::string& body) const {
+  return request(path, &body);
 }
 
 }  // namespace starocean::control

@@ -73,6 +73,7 @@ struct ApiServer::Impl {
   Listener& add_listener();
   void add_pages(httplib::Server& server);
   void add_reload(httplib::Server& server);
+  void add_actions(httplib::Server& server);
   Status listen_unix();
   Status listen_tcp(const std::string& text);
   // Of a listener that is bound.
@@ -159,9 +160,20 @@ void ApiServer::Impl::add_reload(httplib::Server& server) {
   });
 }
 
+void ApiServer::Impl::add_actions(httplib::Server& server) {
+  for (const auto& [path, action] : handlers.actions) {
+    server.Post(path, [&action](const httplib::Request& request, httplib::Response& response) {
+      const Result<ApiPage> made = action(request.body);
+      if (!made) return answer_error(response, 422, made.error().message());
+      response.set_content(made->body, made->content_type);
+    });
+  }
+}
+
 Status ApiServer::Impl::listen_unix() {
   Listener& listener = add_listener();
   add_reload(listener.server);
+  add_actions(listener.server);
   listener.server.set_address_family(AF_UNIX);
   // Before bind the mode of the socket's inode is what the file will have, less the umask: at no
   // moment can more people connect than in the end.

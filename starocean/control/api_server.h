@@ -3,11 +3,12 @@
 //   GET  /v1/interfaces /v1/fdb /v1/drops /v1/queues /v1/workers /v1/memory /v1/status    JSON
 //   GET  /metrics                                           Prometheus text exposition 0.0.4
 //   POST /v1/reload                                         empty body; answers when the new state is live
+// and what else the handlers bring: pages (GET) and actions (POST).
 //
 // GET /v1/fdb takes ?bridge=, ?interface= and ?mac= (in any case), which all must match. The JSON
 // is that of render_json.h. An answer that is not 2xx has the body
-// {"schema_version":1,"error":"…"}: 404 for an unknown path, 422 when a reload is refused (the
-// running state is unchanged), 500 when an answer could not be made.
+// {"schema_version":1,"error":"…"}: 404 for an unknown path, 422 when a reload or an action is refused
+// (the running state is unchanged), 500 when an answer could not be made.
 //
 // Who may ask: on the Unix socket (mode 0660) the owner and group of the file, everything; on TCP
 // anybody who reaches the address, GET only.
@@ -44,6 +45,8 @@ struct ApiHandlers {
   std::function<Status()> reload;
   // Further pages (GET) by path; one of a path above takes its place.
   std::map<std::string, std::function<ApiPage()>> pages;
+  // Further requests for something to be done (POST, Unix socket only) by path; called with the body.
+  std::map<std::string, std::function<Result<ApiPage>(const std::string&)>> actions = {};
 };
 
 struct ApiOptions {
