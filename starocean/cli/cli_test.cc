@@ -162,6 +162,26 @@ TEST_F(Cli, Reload) {
   EXPECT_NE(refused.err.find("there is no such key"), std::string::npos) << refused.err;
 }
 
+TEST_F(Cli, WanSetSendsWhatWasSaid) {
+  control::ApiHandlers handlers;
+  Json asked;
+  handlers.actions["/v1/wan"] = [&asked](const std::string& body) -> Result<control::ApiPage> {
+    asked = Json::parse(body);
+    if (asked.contains("b_to_a")) return fail("b_to_a", "it is not liked");
+    return control::ApiPage{"application/json", R"({"schema_version":1})"};
+  };
+  const auto server = serve(std::move(handlers));
+  EXPECT_EQ(run({"wan", "set", "--delay", "50ms/", "--loss-burst", "3/", "--socket", socket_}).code,
+            kDone);
+  EXPECT_EQ(asked, Json::parse(R"({"a_to_b": {"delay": "50ms", "loss_burst": "3"}})"));
+  const Outcome refused =
+      run({"wan", "set", "--rate", "/10M", "--loss", "1%", "--socket", socket_});
+  EXPECT_EQ(asked, Json::parse(R"({"a_to_b": {"loss": "1%"},
+                                   "b_to_a": {"loss": "1%", "rate": "10M"}})"));
+  EXPECT_EQ(refused.code, kFailed);
+  EXPECT_NE(refused.err.find("b_to_a: it is not liked"), std::string::npos) << refused.err;
+}
+
 TEST_F(Cli, ConfigCheck) {
   const std::string good = write("good.yaml",
                                  "version: 1\ninterfaces: {lan1: {}, lan2: {}}\n"
@@ -213,6 +233,8 @@ TEST_F(Cli, HelpIsNoError) {
                                                                  {"gen", "--help"},
                                                                  {"gen", "send", "--help"},
                                                                  {"gen", "receive", "--help"},
+                                                                 {"wan", "--help"},
+                                                                 {"wan", "set", "--help"},
                                                                  {"reload", "--help"}}) {
     const Outcome help = run(words);
     EXPECT_EQ(help.code, kDone);
@@ -267,7 +289,19 @@ TEST_F(Cli, WrongUsageIsStatusTwoAndOneSentence) {
            gen_with("--count", "0"),
            {"gen", "receive", "--interface", "lo", "--flows", "0"},
            {"gen", "receive", "--interface", "lo", "--idle", "soon"},
-           echo_with("--listen", "30088")}) {
+           echo_with("--listen", "30088"),
+           {"wan"},
+           {"wan", "--a", "lan1"},
+           {"wan", "--a", "lan1", "--b", "lan2", "--delay", "50"},
+           {"wan", "--a", "lan1", "--b", "lan2", "--delay", "1ms/2ms/3ms"},
+           {"wan", "--a", "lan1", "--b", "lan2", "--jitter", "5ms"},
+           {"wan", "--a", "lan1", "--b", "lan2", "--seed", "-1"},
+           {"wan", "--a", "lan1", "--b", "lan2", "--frames", "0"},
+           {"wan", "--a", "lan1", "--b", "lan2", "--priority", "high"},
+           {"wan", "set"},
+           {"wan", "set", "--loss", "1"},
+           {"wan", "set", "--lost", "1%"},
+           {"wan", "show", "everything"}}) {
     const Outcome outcome = run(words);
     EXPECT_EQ(outcome.code, kWrongUsage) << ::testing::PrintToString(words);
     EXPECT_EQ(outcome.out, "");

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -36,7 +37,6 @@ std::string option_of(std::string_view name) {
 void add_link_options(CLI::App& command, const std::shared_ptr<Said>& said) {
   for (const wan::LinkWord& word : wan::link_words()) {
     const auto keep = [said, &word](const std::string& text) {
-      std::erase_if(*said, [&](const auto& pair) { return pair.first == word.name; });
       said->emplace_back(word.name, text);
     };
     const auto check = [&word](const std::string& text) -> std::string {
@@ -147,6 +147,14 @@ void add_run_options(CLI::App& command, wan::WanOptions& options) {
   command.add_option("--cpu", emulator.cpu, "Run on this CPU")
       ->type_name("N")
       ->check(CLI::Range(0, 1023));
+  const std::map<std::string, bool> priorities = {{"normal", false}, {"realtime", true}};
+  command
+      .add_option("--priority", emulator.realtime,
+                  "realtime: packets depart in time on a busy machine; normal: the thread is\n"
+                  "scheduled like any other")
+      ->type_name("normal|realtime")
+      ->transform(CLI::Transformer(priorities, CLI::ignore_case))
+      ->default_str("realtime");
   command
       .add_option("--listen", options.listen,
                   "Serve the counters there over HTTP: /v1/wan as JSON, /metrics for Prometheus")

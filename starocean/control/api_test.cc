@@ -118,6 +118,30 @@ TEST_F(Api, ReloadReportsTheDaemonsWords) {
   EXPECT_EQ(reloads_, 2);
 }
 
+TEST_F(Api, ActionsGetTheBodyAndAreRefusedInTheirWords) {
+  auto claim = SocketClaim::take(path_);
+  ASSERT_TRUE(claim);
+  ApiHandlers handlers;
+  handlers.pages["/v1/thing"] = [] { return ApiPage{"application/json", "{}"}; };
+  handlers.actions["/v1/thing"] = [](const std::string& body) -> Result<ApiPage> {
+    if (body == "no") return fail("cannot do it", "it is not to be done");
+    return ApiPage{"text/plain", "did " + body};
+  };
+  const auto server = ApiServer::start({std::move(*claim), "127.0.0.1:0"}, std::move(handlers));
+  ASSERT_TRUE(server) << server.error().message();
+  const ApiClient client(path_);
+  EXPECT_EQ(*client.post("/v1/thing", "this"), "did this");
+  EXPECT_EQ(*client.get("/v1/thing"), "{}");
+  const auto refused = client.post("/v1/thing", "no");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("cannot do it: it is not to be done"),
+            std::string::npos);
+  httplib::Client tcp("127.0.0.1", (*server)->tcp_port());
+  const auto over_tcp = tcp.Post("/v1/thing", "this", "text/plain");
+  ASSERT_TRUE(over_tcp);
+  EXPECT_EQ(over_tcp->status, 404) << "over TCP nothing is done";
+}
+
 TEST_F(Api, UnknownPathsAndMethodsAreRefused) {
   const auto server = start();
   ASSERT_TRUE(server);

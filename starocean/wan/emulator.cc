@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+#include <future>
 
 #include <fmt/format.h>
 
@@ -114,9 +116,31 @@ Status Emulator::build(const std::array<dataplane::LinkState, kSides>& links) {
   return {};
 }
 
-Status Emulator::start() {
-  thread_ = std::thread([this] { run(); });
-  pthread_setname_np(thread_.native_handle(), "wan");
+Status Emulator::start(std::string& note) {
+  std::promise<void> prepared;
+  thread_ = std::thread([this, ready = prepared.get_future()] {
+    ready.wait();
+    run();
+  });
+  const pthread_t thread = thread_.native_handle();
+  pthread_setname_np(thread, "wan");
+  if (options_.realtime) {
+    const sched_param lowest{.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+    const int error = pthread_setschedparam(thread, SCHED_FIFO, &lowest);
+    realtime_ = error == 0;
+    if (error != 0) {
+      note = fmt::format(
+          "no real-time priority: {}; on a busy machine packets may depart late, which the counter "
+          "'late' tells",
+          std::strerror(error));
+    }
+  }
+  const Status pinned = pin();
+  prepared.set_value();
+  return pinned;
+}
+
+Status Emulator::pin() {
   if (options_.cpu < 0) return {};
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
@@ -206,6 +230,7 @@ EmulatorStatus Emulator::status() const {
   status.capacity_frames = capacity_frames_;
   status.turns = turns_.load(std::memory_order_relaxed);
   status.sleeps = sleeps_.load(std::memory_order_relaxed);
+  status.realtime = realtime_;
   for (size_t side = 0; side < kSides; ++side) {
     const auto& queues = ports_[side]->queues();
     status.sides[side] = queues.empty() ? last_sides_[side] : side_status(side);

@@ -45,6 +45,9 @@ struct EmulatorOptions {
   uint32_t frames = kDefaultFrames;         // of 2048 bytes, a multiple of 64
   uint64_t seed = 1;
   int cpu = -1;  // -1: any
+  // SCHED_FIFO (sched(7)), so that packets depart in time on a busy machine; where the system refuses that,
+  // normal priority. Never more than 95 % of a CPU.
+  bool realtime = true;
   LinkPair links;
 };
 
@@ -82,6 +85,7 @@ struct EmulatorStatus {
   uint64_t capacity_frames = 0;  // of each direction
   uint64_t turns = 0;
   uint64_t sleeps = 0;
+  bool realtime = false;
   std::array<SideStatus, kSides> sides;
   std::array<DirectionStatus, kSides> directions;  // A to B, B to A
 };
@@ -95,7 +99,8 @@ class Emulator {
   Emulator(const Emulator&) = delete;
   Emulator& operator=(const Emulator&) = delete;
 
-  Status start();
+  // Starts the thread. Real time takes CAP_SYS_NICE; `note` says so when it is refused.
+  Status start(std::string& note);
   // Options that check() accepts. Returns when they are in force; fails when the emulator ends.
   Status set(const LinkPair& links);
   // Linux says something new of the device of one side.
@@ -109,6 +114,7 @@ class Emulator {
 
  private:
   explicit Emulator(const EmulatorOptions& options);
+  Status pin();
   Status build(const std::array<dataplane::LinkState, kSides>& links);
   Status make_memory(const std::array<dataplane::LinkState, kSides>& links);
   SideStatus side_status(size_t side) const;
@@ -119,6 +125,7 @@ class Emulator {
   bool turn();
   uint32_t receive(size_t side);
   void wait();
+  void pause();
   void sleep(uint64_t until_ns);
 
   const EmulatorOptions options_;
@@ -134,6 +141,7 @@ class Emulator {
   uint32_t capacity_frames_ = 0;
   int wake_fd_ = -1;
   std::thread thread_;
+  bool realtime_ = false;  // granted; set before the thread looks at it
   std::atomic<bool> stop_{false};
   bool stopped_ = false;
 
@@ -148,7 +156,9 @@ class Emulator {
   std::array<xsk::RxBuffer, dataplane::kBatchPackets> received_;
   uint64_t now_ns_ = 0;
   uint64_t last_work_ns_ = 0;
+  uint64_t last_sleep_ns_ = 0;
   bool dense_ = false;
+  const bool several_cpus_ = std::thread::hardware_concurrency() > 1;
   std::atomic<uint64_t> turns_{0};
   std::atomic<uint64_t> sleeps_{0};
 };

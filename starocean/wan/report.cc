@@ -125,7 +125,10 @@ Json status_json(const EmulatorStatus& status) {
             {"held", held_frames},
             {"missing", static_cast<int64_t>(status.frames - known)},
             {"capacity", status.capacity_frames}}},
-          {"loop", {{"turns", status.turns}, {"sleeps", status.sleeps}}}};
+          {"loop",
+           {{"priority", status.realtime ? "realtime" : "normal"},
+            {"turns", status.turns},
+            {"sleeps", status.sleeps}}}};
 }
 
 std::string status_text(const Json& status) {

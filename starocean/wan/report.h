@@ -16,7 +16,7 @@
 //                             other: lost outside the emulator, in no other counter
 //     lateness                max_us, mean_us, and packets by upper bound in us (the last has none)
 //   frames                    total = free + in_rx + in_tx + held + missing; capacity of each direction
-//   loop                      turns, sleeps
+//   loop                      priority that was granted, turns, sleeps
 #pragma once
 
 #include <string>

@@ -30,6 +30,10 @@ constexpr int kTickMs = 1000;
 constexpr uint64_t kStatusLineNs = 60 * kNsPerSecond;
 constexpr uint64_t kFrameBytes = 2048;
 
+// The daemon's, and what real-time priority takes.
+constexpr cap_value_t kCapabilities[] = {CAP_NET_ADMIN, CAP_NET_RAW,  CAP_BPF,
+                                         CAP_PERFMON,   CAP_IPC_LOCK, CAP_SYS_NICE};
+
 uint64_t seed_by_chance() {
   uint64_t seed = 0;
   if (getrandom(&seed, sizeof seed, 0) != sizeof seed) seed = monotonic_ns();
@@ -102,9 +106,11 @@ Status Wan::start(control::SocketClaim claim) {
   current_ = options_.emulator.links;
   options_.emulator.seed = options_.seed.value_or(seed_by_chance());
   if (Status opened = open_emulator(); !opened) return opened;
-  auto kept = control::keep_capabilities(control::kDaemonCapabilities);
+  auto kept = control::keep_capabilities(kCapabilities);
   if (!kept) return fail(kept.error());
-  if (Status started = emulator_->start(); !started) return started;
+  std::string note;
+  if (Status started = emulator_->start(note); !started) return started;
+  if (!note.empty()) log_warning("{}", note);
   if (Status served = serve(std::move(claim)); !served) return served;
   const EmulatorStatus status = emulator_->status();
   for (const SideStatus& side : status.sides) {
