@@ -1,44 +1,17 @@
 #include "starocean/xsk/device_info.h"
 
 #include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 
-#include <fmt/format.h>
-
+#include "starocean/xsk/ethtool_request.h"
 #include "starocean/xsk/link_monitor.h"
 
 namespace starocean::xsk {
 namespace {
-
-// errno, or 0.
-int ethtool(const std::string& device, void* command) {
-  if (device.empty() || device.size() >= IFNAMSIZ) return ENODEV;
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  ifreq request{};
-  std::memcpy(request.ifr_name, device.data(), device.size());
-  request.ifr_data = static_cast<char*>(command);
-  const int error = ioctl(fd, SIOCETHTOOL, &request) == 0 ? 0 : errno;
-  close(fd);
-  return error;
-}
-
-tl::unexpected<Error> cannot_ask(const char* about, const std::string& device, int error) {
-  const std::string what = fmt::format("cannot read the {} of '{}'", about, device);
-  if (error == ENODEV) {
-    return fail(what, "there is no such device", "`ip link` lists those that there are", error);
-  }
-  return fail_system(what, error);
-}
 
 // Directories rx-0, rx-1 … tx-0 …: one per queue in use. Zeroes where /sys shows another namespace.
 QueueCounts counts_in_sysfs(const std::string& device) {
@@ -58,8 +31,8 @@ QueueCounts counts_in_sysfs(const std::string& device) {
 Result<QueueCounts> queue_counts(const std::string& device) {
   ethtool_channels channels{};
   channels.cmd = ETHTOOL_GCHANNELS;
-  const int error = ethtool(device, &channels);
-  if (error != 0 && error != EOPNOTSUPP) return cannot_ask("queue count", device, error);
+  const int error = ethtool::request(device, &channels);
+  if (error != 0 && error != EOPNOTSUPP) return ethtool::cannot_ask("queue count", device, error);
   QueueCounts counts;
   if (error == 0) {
     counts.receive = channels.combined_count + channels.rx_count;
@@ -69,7 +42,7 @@ Result<QueueCounts> queue_counts(const std::string& device) {
     // Asked first, since /sys may be that of another namespace with a device of the same name.
     const auto link = find_link(device);
     if (!link) return fail(link.error());
-    if (!*link) return cannot_ask("queue count", device, ENODEV);
+    if (!*link) return ethtool::cannot_ask("queue count", device, ENODEV);
     const QueueCounts listed = counts_in_sysfs(device);
     const QueueCounts allocated{(*link)->rx_queues, (*link)->tx_queues};
     const bool plausible = listed.receive != 0 && listed.receive <= allocated.receive;
@@ -87,8 +60,8 @@ Result<uint32_t> queue_count(const std::string& device) {
 Result<std::string> driver_name(const std::string& device) {
   ethtool_drvinfo info{};
   info.cmd = ETHTOOL_GDRVINFO;
-  if (const int error = ethtool(device, &info); error != 0) {
-    return cannot_ask("driver", device, error);
+  if (const int error = ethtool::request(device, &info); error != 0) {
+    return ethtool::cannot_ask("driver", device, error);
   }
   return std::string(info.driver, strnlen(info.driver, sizeof(info.driver)));
 }

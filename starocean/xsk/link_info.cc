@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "starocean/xsk/netlink_attributes.h"
+
 namespace starocean::xsk {
 namespace {
 
@@ -18,24 +20,6 @@ uint32_t u32_of(const nlattr* attribute) {
 std::string text_of(const nlattr* attribute) {
   const auto* const text = static_cast<const char*>(mnl_attr_get_payload(attribute));
   return {text, strnlen(text, mnl_attr_get_payload_len(attribute))};
-}
-
-// Calls visit(type, attribute) for each attribute of a list that is `len` bytes long.
-template <class Visit>
-void each_attribute(const void* first, size_t len, Visit visit) {
-  const auto* attribute = static_cast<const nlattr*>(first);
-  const char* const end = static_cast<const char*>(first) + len;
-  const auto left = [&] {
-    return static_cast<int>(end - reinterpret_cast<const char*>(attribute));
-  };
-  for (; mnl_attr_ok(attribute, left()); attribute = mnl_attr_next(attribute)) {
-    visit(mnl_attr_get_type(attribute), attribute);
-  }
-}
-
-template <class Visit>
-void each_nested(const nlattr* nest, Visit visit) {
-  each_attribute(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), visit);
 }
 
 // One program: its id and how it is attached. Several: an id per mode (Linux net/core/rtnetlink.c,
@@ -73,6 +57,12 @@ void parse_attribute(uint16_t type, const nlattr* attribute, LinkInfo& link) {
     case IFLA_MASTER:
       link.master_ifindex = u32_of(attribute);
       break;
+    case IFLA_LINK:
+      link.lower_ifindex = u32_of(attribute);
+      break;
+    case IFLA_LINK_NETNSID:
+      link.lower_netns = static_cast<int32_t>(u32_of(attribute));
+      break;
     case IFLA_NUM_RX_QUEUES:
       link.rx_queues = u32_of(attribute);
       break;
@@ -104,18 +94,17 @@ std::optional<LinkInfo> parse_link(std::span<const std::byte> message) {
 
   LinkInfo link;
   link.ifindex = static_cast<uint32_t>(info->ifi_index);
+  link.hardware_type = info->ifi_type;
   link.up = (info->ifi_flags & IFF_UP) != 0;
   link.carrier = (info->ifi_flags & IFF_RUNNING) != 0;
   link.removed = header->nlmsg_type == RTM_DELLINK;
   bool wireless = false;
-  const size_t attributes_len =
-      header->nlmsg_len - static_cast<size_t>(mnl_nlmsg_size(MNL_ALIGN(sizeof(ifinfomsg))));
-  const void* const attributes = mnl_nlmsg_get_payload_offset(header, sizeof(ifinfomsg));
-  each_attribute(attributes, attributes_len, [&](uint16_t type, const nlattr* attribute) {
+  each_attribute_of(header, sizeof(ifinfomsg), [&](uint16_t type, const nlattr* attribute) {
     wireless |= type == IFLA_WIRELESS;
     parse_attribute(type, attribute, link);
   });
   if (wireless || link.name.empty()) return std::nullopt;
+  if (link.lower_ifindex == link.ifindex && !link.lower_netns) link.lower_ifindex = 0;
   return link;
 }
 

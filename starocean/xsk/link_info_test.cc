@@ -1,9 +1,11 @@
 #include "starocean/xsk/link_info.h"
 
 #include <libmnl/libmnl.h>
+
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 
 #include <vector>
 
@@ -21,6 +23,7 @@ class Message {
     auto* const info =
         static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(header_, sizeof(ifinfomsg)));
     info->ifi_family = family;
+    info->ifi_type = ARPHRD_ETHER;
     info->ifi_index = ifindex;
     info->ifi_flags = IFF_UP | IFF_RUNNING;
     mnl_attr_put_strz(header_, IFLA_IFNAME, "lan1");
@@ -43,6 +46,8 @@ Message full_message() {
   const unsigned char mac[6] = {2, 0, 0, 0, 0, 9};
   mnl_attr_put(header, IFLA_ADDRESS, sizeof(mac), mac);
   mnl_attr_put_u32(header, IFLA_MASTER, 3);
+  mnl_attr_put_u32(header, IFLA_LINK, 12);
+  mnl_attr_put_u32(header, IFLA_LINK_NETNSID, 2);
   mnl_attr_put_u32(header, IFLA_NUM_RX_QUEUES, 4);
   mnl_attr_put_u32(header, IFLA_NUM_TX_QUEUES, 5);
   nlattr* const info = mnl_attr_nest_start(header, IFLA_LINKINFO);
@@ -57,12 +62,15 @@ TEST(LinkInfo, ReadsEveryMember) {
   EXPECT_EQ(link->ifindex, 7u);
   EXPECT_EQ(link->name, "lan1");
   EXPECT_EQ(link->kind, "veth");
+  EXPECT_EQ(link->hardware_type, ARPHRD_ETHER);
   EXPECT_TRUE(link->up);
   EXPECT_TRUE(link->carrier);
   EXPECT_FALSE(link->removed);
   EXPECT_EQ(link->mtu, 9000u);
   EXPECT_EQ(link->mac, (std::array<uint8_t, 6>{2, 0, 0, 0, 0, 9}));
   EXPECT_EQ(link->master_ifindex, 3u);
+  EXPECT_EQ(link->lower_ifindex, 12u);
+  EXPECT_EQ(link->lower_netns, 2);
   EXPECT_EQ(link->rx_queues, 4u);
   EXPECT_EQ(link->tx_queues, 5u);
   EXPECT_EQ(link->xdp_program_id(), 0u);
@@ -87,6 +95,16 @@ TEST(LinkInfo, XdpProgramsByMode) {
   EXPECT_EQ(both.xdp_native_id, 21u);
   EXPECT_EQ(both.xdp_generic_id, 22u);
   EXPECT_EQ(both.xdp_program_id(), 21u);
+}
+
+// A device that stands on nothing names itself (net/core/dev.c, dev_get_iflink). The same number in
+// another namespace is another device.
+TEST(LinkInfo, OnlyAnotherDeviceIsBelow) {
+  Message itself;
+  mnl_attr_put_u32(itself.header(), IFLA_LINK, 7);
+  EXPECT_EQ(parse_link(itself.bytes())->lower_ifindex, 0u);
+  mnl_attr_put_u32(itself.header(), IFLA_LINK_NETNSID, 0);
+  EXPECT_EQ(parse_link(itself.bytes())->lower_ifindex, 7u);
 }
 
 TEST(LinkInfo, DeletionIsTold) {

@@ -1,6 +1,6 @@
 # The XDP program and its loader, and the way back into Linux; included by CMakeLists.txt.
 so_library(xdp_program
-  SOURCES punt.cc punt_helper.cc punt_link.cc
+  SOURCES present_program.cc punt.cc punt_helper.cc punt_link.cc
           steering_attach.cc steering_claim.cc steering_log.cc xdp_program.cc
   DEPS base log LIBS bpf mnl)
 target_include_directories(starocean_xdp_program SYSTEM PRIVATE ${STAROCEAN_BPF_DIR})

@@ -8,17 +8,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <iterator>
-#include <optional>
-#include <string_view>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "starocean/base/clock.h"
 #include "starocean/base/log.h"
+#include "starocean/xsk/present_program.h"
 
 namespace starocean::xsk::steering {
 namespace {
@@ -28,71 +25,16 @@ constexpr uint32_t kXdpHeadroom_bytes = 256;    // XDP_PACKET_HEADROOM
 constexpr uint32_t kSkbSharedInfo_bytes = 320;  // rounded up to the cache line
 constexpr uint32_t kEthernetHeader_bytes = 14;
 
-struct Present {
-  uint32_t id = 0;
-  std::string name;  // empty if we may not ask
-  bool generic = false;
-  bool by_link = false;
-};
-
-std::string program_name(uint32_t id) {
-  const int fd = bpf_prog_get_fd_by_id(id);
-  if (fd < 0) return {};
-  bpf_prog_info info{};
-  uint32_t info_len = sizeof(info);
-  const int error = bpf_obj_get_info_by_fd(fd, &info, &info_len);
-  close(fd);
-  return error == 0 ? info.name : "";
-}
-
-// Whether a bpf_link, rather than a netlink message, attached the program. False too if we may not
-// ask.
-bool attached_by_link(uint32_t program_id) {
-  for (uint32_t id = 0; bpf_link_get_next_id(id, &id) == 0;) {
-    const int fd = bpf_link_get_fd_by_id(id);
-    if (fd < 0) continue;
-    bpf_link_info info{};
-    uint32_t info_len = sizeof(info);
-    const int error = bpf_obj_get_info_by_fd(fd, &info, &info_len);
-    close(fd);
-    if (error == 0 && info.type == BPF_LINK_TYPE_XDP && info.prog_id == program_id) return true;
-  }
-  return false;
-}
-
-Result<std::optional<Present>> query(const XdpProgram::Options& options) {
-  LIBBPF_OPTS(bpf_xdp_query_opts, found);
-  const int error = bpf_xdp_query(static_cast<int>(options.ifindex), 0, &found);
-  if (error != 0) {
-    return fail_system(fmt::format("cannot ask what is attached to interface '{}'", options.device),
-                       -error);
-  }
-  Present present;
-  for (const uint32_t id :
-       {found.drv_prog_id, found.hw_prog_id, found.skb_prog_id, found.prog_id}) {
-    if (present.id == 0) present.id = id;
-  }
-  if (present.id == 0) return std::nullopt;
-  present.generic = present.id == found.skb_prog_id;
-  present.name = program_name(present.id);
-  return present;
-}
-
-bool is_ours(const Present& present) {
-  return std::any_of(std::begin(kProgramPrefixes), std::end(kProgramPrefixes),
-                     [&](const char* prefix) { return present.name.starts_with(prefix); });
-}
-
-std::string describe(const Present& present) {
+std::string describe(const PresentProgram& present) {
   if (present.name.empty()) return "an XDP program whose name needs CAP_SYS_ADMIN to read";
   return fmt::format("the XDP program '{}' of {}", present.name,
-                     is_ours(present) ? "another starocean" : "somebody else");
+                     present.is_ours() ? "another starocean" : "somebody else");
 }
 
-tl::unexpected<Error> refuse_present(const XdpProgram::Options& options, Present present) {
-  present.by_link = attached_by_link(present.id);
+tl::unexpected<Error> refuse_present(const XdpProgram::Options& options,
+                                     const PresentProgram& present) {
   std::string remedy;
-  if (is_ours(present) || present.by_link) {
+  if (present.is_ours() || present.link_id != 0) {
     remedy = fmt::format("stop the process that attached it (`bpftool prog show id {}` names it)",
                          present.id);
   } else {
@@ -184,11 +126,11 @@ uint32_t largest_single_page_mtu() {
 Result<Link> attach_link(const XdpProgram::Options& options, int program_fd) {
   const uint64_t deadline_ns = monotonic_ns() + options.busy_patience_ms * kNsPerMs;
   for (;;) {
-    const auto present = query(options);
+    const auto present = present_program(options.ifindex, options.device);
     if (!present) return fail(present.error());
     const bool patient = monotonic_ns() < deadline_ns;
     if (*present) {
-      const bool maybe_ours = is_ours(**present) || (*present)->name.empty();
+      const bool maybe_ours = (*present)->is_ours() || (*present)->name.empty();
       if (!maybe_ours || !patient) return refuse_present(options, **present);
     } else {
       Link link;

@@ -14,10 +14,6 @@ struct Link {
   AttachMode mode = AttachMode::kNative;
 };
 
-// Ours are told from other people's by the programs' names, which begin like one of these: the steering
-// program, and the checker of generated traffic (starocean/bench/receiver.h).
-inline constexpr const char* kProgramPrefixes[] = {"steer_xdp", "check_xdp"};
-
 inline constexpr const char* kPrivileges =
     "run as root, or with CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON";
 
