@@ -38,6 +38,7 @@ void describe(CLI::App& app, Context& context) {
   add_config(app, context);
   add_reload(app, context);
   add_show(app, context);
+  add_doctor(app, context);
   add_echo(app, context);
   add_gen(app, context);
   add_wan(app, context);

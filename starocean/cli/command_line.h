@@ -36,6 +36,7 @@ void add_run(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_reload(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
 void add_echo(CLI::App& app, Context& context);
 void add_gen(CLI::App& app, Context& context);
 void add_wan(CLI::App& app, Context& context);

@@ -22,6 +22,8 @@
 #include "starocean/control/api_server.h"
 #include "starocean/control/collect_status.h"
 #include "starocean/control/config.h"
+#include "starocean/control/doctor.h"
+#include "starocean/control/engine_options.h"
 #include "starocean/control/port_manager.h"
 #include "starocean/control/privileges.h"
 #include "starocean/control/status_line.h"
@@ -40,30 +42,15 @@ uint64_t now_ms() {
   return monotonic_ns() / kNsPerMs;
 }
 
-dataplane::EngineOptions engine_options(const Config& config) {
-  dataplane::EngineOptions options;
-  options.memory.frames = config.memory.frames;
-  options.memory.frame_size_bytes = config.memory.frame_size;
-  options.memory.headroom_bytes = config.memory.headroom;
-  switch (config.memory.hugepages) {
-    case HugePages::kAuto:
-      options.memory.hugepages = xsk::HugePages::kAuto;
-      break;
-    case HugePages::k1G:
-      options.memory.hugepages = xsk::HugePages::k1G;
-      break;
-    case HugePages::k2M:
-      options.memory.hugepages = xsk::HugePages::k2M;
-      break;
-    case HugePages::kNone:
-      options.memory.hugepages = xsk::HugePages::kNone;
-      break;
+// What `starocean doctor` would say of the machine and the interfaces, before they are taken.
+void log_findings(const Config& config) {
+  for (const doctor::Finding& finding : doctor::examine_at_start(config)) {
+    const std::string subject =
+        finding.interface.empty() ? "" : fmt::format("interface '{}': ", finding.interface);
+    const std::string remedy =
+        finding.remedy.empty() ? "" : fmt::format("; remedy: `{}`", finding.remedy);
+    log_warning("{}{} ({}){}", subject, finding.text, finding.id, remedy);
   }
-  options.cpus = config.workers.cpus;
-  options.poll = config.workers.poll == Poll::kBusy        ? dataplane::PollMode::kBusy
-                 : config.workers.poll == Poll::kInterrupt ? dataplane::PollMode::kInterrupt
-                                                           : dataplane::PollMode::kAdaptive;
-  return options;
 }
 
 // SIGTERM and SIGINT end, SIGHUP reloads. Blocked in this thread and those it starts.
@@ -139,6 +126,7 @@ Status Daemon::start(SocketClaim claim) {
 
 Status Daemon::start_engine() {
   if (Status devices = check_devices(config_, {}); !devices) return devices;
+  log_findings(config_);
   auto engine = dataplane::Engine::create(engine_options(config_));
   if (!engine) return fail(engine.error());
   engine_ = std::move(*engine);

@@ -34,16 +34,6 @@ std::string name_of(cap_value_t capability) {
   return copy;
 }
 
-// "a", "a and b", "a, b and c".
-std::string enumerate(const std::vector<std::string>& items) {
-  std::string text;
-  for (size_t i = 0; i < items.size(); ++i) {
-    if (i != 0) text += i + 1 == items.size() ? " and " : ", ";
-    text += items[i];
-  }
-  return text;
-}
-
 // Whether the bounding set is now `kept`.
 bool drop_from_bounding_set(std::span<const cap_value_t> kept) {
   for (cap_value_t capability = 0; capability < cap_max_bits(); ++capability) {
@@ -55,20 +45,34 @@ bool drop_from_bounding_set(std::span<const cap_value_t> kept) {
 
 }  // namespace
 
-Status need_privileges(uint64_t umem_bytes) {
-  const Caps caps(cap_get_proc());
-  if (!caps) return fail_system("cannot read this process's capabilities", errno);
-  const auto effective = [&](cap_value_t capability) {
-    return has(caps.get(), capability, CAP_EFFECTIVE);
-  };
-  std::vector<std::string> missing;
-  if (!effective(CAP_NET_ADMIN)) missing.emplace_back("CAP_NET_ADMIN");
-  if (!effective(CAP_NET_RAW)) missing.emplace_back("CAP_NET_RAW");
-  if (!effective(CAP_SYS_ADMIN)) {
-    if (!effective(CAP_BPF)) missing.emplace_back("CAP_BPF");
-    if (!effective(CAP_PERFMON)) missing.emplace_back("CAP_PERFMON");
+std::string enumerate(const std::vector<std::string>& items) {
+  std::string text;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (i != 0) text += i + 1 == items.size() ? " and " : ", ";
+    text += items[i];
   }
-  if (!effective(CAP_IPC_LOCK) && memlock_limit_bytes() < umem_bytes) {
+  return text;
+}
+
+bool has_capability(cap_value_t capability) {
+  const Caps caps(cap_get_proc());
+  return caps && has(caps.get(), capability, CAP_EFFECTIVE);
+}
+
+std::vector<std::string> missing_capabilities() {
+  std::vector<std::string> missing;
+  if (!has_capability(CAP_NET_ADMIN)) missing.emplace_back("CAP_NET_ADMIN");
+  if (!has_capability(CAP_NET_RAW)) missing.emplace_back("CAP_NET_RAW");
+  if (!has_capability(CAP_SYS_ADMIN)) {
+    if (!has_capability(CAP_BPF)) missing.emplace_back("CAP_BPF");
+    if (!has_capability(CAP_PERFMON)) missing.emplace_back("CAP_PERFMON");
+  }
+  return missing;
+}
+
+Status need_privileges(uint64_t umem_bytes) {
+  std::vector<std::string> missing = missing_capabilities();
+  if (!has_capability(CAP_IPC_LOCK) && memlock_limit_bytes() < umem_bytes) {
     missing.push_back(fmt::format("CAP_IPC_LOCK (or an RLIMIT_MEMLOCK of {} bytes, now {})",
                                   umem_bytes, memlock_limit_bytes()));
   }

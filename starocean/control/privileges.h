@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "starocean/base/result.h"
 
@@ -19,6 +20,13 @@ namespace starocean::control {
 // What the daemon keeps once it runs: interfaces come and go, and each needs sockets and programs.
 inline constexpr cap_value_t kDaemonCapabilities[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF,
                                                       CAP_PERFMON, CAP_IPC_LOCK};
+
+// Of the calling thread, in its effective set.
+bool has_capability(cap_value_t capability);
+// Names of those that the data plane needs and the calling thread lacks, CAP_IPC_LOCK apart.
+std::vector<std::string> missing_capabilities();
+// "a", "a and b", "a, b and c".
+std::string enumerate(const std::vector<std::string>& items);
 
 // Fails with one sentence that names all that is missing. `umem_bytes` is what will be registered
 // as UMEM. Any thread; speaks of the calling one.

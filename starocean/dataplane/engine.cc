@@ -23,6 +23,16 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
   return engine;
 }
 
+xsk::UmemOptions Engine::packet_memory(const EngineOptions& options) {
+  const auto workers = static_cast<uint32_t>(std::max<size_t>(options.cpus.size(), 1));
+  xsk::UmemOptions memory = options.memory;
+  memory.frames = (memory.frames + xsk::kSlabFrames - 1) / xsk::kSlabFrames * xsk::kSlabFrames;
+  memory.array_bytes = xsk::FrameDepot::array_bytes(memory.frames) +
+                       (workers + 1) * xsk::FramePool::array_bytes() +
+                       HandoffMesh::array_bytes(workers);
+  return memory;
+}
+
 Engine::~Engine() {
   shut_down();
 }
@@ -30,12 +40,7 @@ Engine::~Engine() {
 Status Engine::build() {
   if (options_.cpus.empty()) options_.cpus = {-1};
   const auto workers = static_cast<uint32_t>(options_.cpus.size());
-  xsk::UmemOptions memory = options_.memory;
-  memory.frames = (memory.frames + xsk::kSlabFrames - 1) / xsk::kSlabFrames * xsk::kSlabFrames;
-  memory.array_bytes = xsk::FrameDepot::array_bytes(memory.frames) +
-                       (workers + 1) * xsk::FramePool::array_bytes() +
-                       HandoffMesh::array_bytes(workers);
-  auto umem = xsk::Umem::create(memory);
+  auto umem = xsk::Umem::create(packet_memory(options_));
   if (!umem) return fail(umem.error());
   umem_ = std::move(*umem);
   if (!umem_->note().empty()) log_warning("{}", umem_->note());

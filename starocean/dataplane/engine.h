@@ -52,6 +52,8 @@ struct FrameCensus {
 class Engine {
  public:
   static Result<std::unique_ptr<Engine>> create(const EngineOptions& options);
+  // The packet memory that create() makes: options.memory in whole slabs, with room for all arrays.
+  static xsk::UmemOptions packet_memory(const EngineOptions& options);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

@@ -50,8 +50,7 @@ Result<std::unique_ptr<Umem>> Umem::create(const UmemOptions& options) {
                 "use less headroom or frames of 4096 bytes");
   }
   std::unique_ptr<Umem> umem(new Umem(options));
-  umem->wanted_bytes_ =
-      umem->frame_area_bytes() + rounded(options.frames * sizeof(OwnerTag)) + options.array_bytes;
+  umem->wanted_bytes_ = bytes_needed(options);
   if (Status mapped = umem->map(); !mapped) return fail(mapped.error().in(what));
   auto owners = umem->allocate<OwnerTag>(options.frames);
   if (!owners) return fail(owners.error().in(what));
@@ -59,6 +58,11 @@ Result<std::unique_ptr<Umem>> Umem::create(const UmemOptions& options) {
   umem->tags_used_.assign(kMaxTags, false);
   umem->tags_used_[kUserOwned] = true;
   return umem;
+}
+
+size_t Umem::bytes_needed(const UmemOptions& options) {
+  return size_t{options.frames} * options.frame_size_bytes +
+         rounded(options.frames * sizeof(OwnerTag)) + options.array_bytes;
 }
 
 Umem::~Umem() {

@@ -52,6 +52,8 @@ inline constexpr OwnerTag kUserOwned = 0;
 class Umem {
  public:
   static Result<std::unique_ptr<Umem>> create(const UmemOptions& options);
+  // What create() maps, before it is rounded up to whole pages: frames, owner tags and arrays.
+  static size_t bytes_needed(const UmemOptions& options);
   ~Umem();
   Umem(const Umem&) = delete;
   Umem& operator=(const Umem&) = delete;

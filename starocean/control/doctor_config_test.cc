@@ -1,0 +1,322 @@
+// Judging a configuration against made-up facts; remedies that edit the file are run on one.
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "starocean/control/doctor_quote.h"
+#include "starocean/control/doctor_render.h"
+#include "starocean/control/doctor_sample.h"
+#include "starocean/control/doctor_sysfs.h"
+
+namespace starocean::control::doctor {
+namespace {
+
+Finding found(const Survey& survey, std::string_view id, std::string_view interface = "") {
+  for (const Finding& finding : judge(survey)) {
+    if (finding.id == id && finding.interface == interface) return finding;
+  }
+  ADD_FAILURE() << "no finding '" << id << "' of '" << interface << "'";
+  return {};
+}
+
+Survey with_config(const std::string& yaml, const std::string& file = "site.yaml") {
+  Survey survey = sample_survey();
+  survey.plan = sample_plan(yaml, file);
+  return survey;
+}
+
+TEST(JudgeConfig, MoreQueuesThanTheDeviceHas) {
+  const auto survey = with_config("version: 1\ninterfaces: {nic0: {queues: 4}}\n");
+  const Finding more = found(survey, "queues", "nic0");
+  EXPECT_EQ(more.verdict, Verdict::kFault);
+  EXPECT_NE(more.text.find("site.yaml:2:29"), std::string::npos) << more.text;
+  EXPECT_EQ(more.remedy, "ethtool -L nic0 combined 4");
+  EXPECT_FALSE(more.safe) << "changing the number of queues interrupts traffic";
+}
+
+TEST(JudgeConfig, FewerQueuesThanTheDeviceHas) {
+  const auto survey = with_config("version: 1\ninterfaces: {nic0: {queues: 1}}\n");
+  const Finding fewer = found(survey, "queues", "nic0");
+  EXPECT_EQ(fewer.verdict, Verdict::kWarning);
+  EXPECT_EQ(fewer.remedy, "ethtool -L nic0 combined 1");
+}
+
+TEST(JudgeConfig, UnfinishedChecksumsThatNobodyFinishes) {
+  for (const auto& [word, verdict] :
+       {std::pair("auto", Verdict::kNote), {"on", Verdict::kNote}, {"off", Verdict::kFault}}) {
+    auto survey =
+        with_config(std::string("version: 1\ninterfaces: {lan1: {checksums: ") + word + "}}\n");
+    survey.interfaces[1].peer->offloads["tx-checksum-ip-generic"] = {.on = true, .fixed = false};
+    EXPECT_EQ(found(survey, "tx-checksum", "lan1").verdict, verdict) << word;
+  }
+}
+
+TEST(JudgeConfig, ModesThatAreDemanded) {
+  auto survey =
+      with_config("version: 1\ninterfaces: {lan1: {zerocopy: require}, nic0: {attach: native}}\n");
+  survey.interfaces[0].trial.native = {Attempt::Outcome::kRefused, "none"};
+  EXPECT_EQ(found(survey, "zero-copy", "lan1").verdict, Verdict::kFault);
+  EXPECT_EQ(found(survey, "xdp-native", "nic0").verdict, Verdict::kFault);
+  survey = with_config("version: 1\ninterfaces: {lan1: {zerocopy: off}, nic0: {}}\n");
+  EXPECT_EQ(found(survey, "zero-copy", "lan1").verdict, Verdict::kOk);
+}
+
+TEST(JudgeConfig, HugePagesThatAreDemanded) {
+  auto survey = with_config("version: 1\nmemory: {hugepages: 2M}\n");
+  survey.host.pages_2m = HugePagePool{10, 10, 0};
+  EXPECT_EQ(found(survey, "huge-pages").verdict, Verdict::kFault);
+  EXPECT_EQ(found(survey, "huge-pages").remedy,
+            "echo 32 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages");
+  survey = with_config("version: 1\nmemory: {hugepages: 1G}\n");
+  EXPECT_EQ(found(survey, "huge-pages").verdict, Verdict::kFault);
+  EXPECT_EQ(found(survey, "huge-pages").remedy,
+            "echo 1 > /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages");
+  survey = with_config("version: 1\nmemory: {hugepages: none}\n");
+  survey.host.pages_2m = HugePagePool{};
+  EXPECT_EQ(found(survey, "huge-pages").verdict, Verdict::kOk);
+}
+
+TEST(JudgeConfig, FrameSizeDecidesTheMtu) {
+  auto survey = with_config(
+      "version: 1\nmemory: {frame_size: 4096}\ninterfaces: {nic0: {attach: generic}}\n");
+  survey.interfaces[0].mtu = 3000;
+  EXPECT_EQ(found(survey, "mtu", "nic0").verdict, Verdict::kOk);
+  survey =
+      with_config("version: 1\nmemory: {headroom: 100}\ninterfaces: {nic0: {attach: generic}}\n");
+  survey.interfaces[0].mtu = 1700;
+  const Finding mtu = found(survey, "mtu", "nic0");
+  EXPECT_EQ(mtu.verdict, Verdict::kFault);
+  EXPECT_EQ(mtu.remedy, "ip link set dev nic0 mtu 1670");
+}
+
+TEST(JudgeConfig, BridgesOfDifferentMtus) {
+  auto survey = with_config(
+      "version: 1\ninterfaces: {nic0: {}, lan1: {}}\nbridges: {b: {interfaces: [nic0, lan1]}}\n");
+  survey.interfaces[0].mtu = 9000;
+  EXPECT_EQ(found(survey, "bridge-mtu", "nic0").verdict, Verdict::kWarning);
+  EXPECT_EQ(found(survey, "bridge-mtu", "nic0").remedy, "ip link set dev nic0 mtu 1500");
+  EXPECT_EQ(found(survey, "bridge-mtu", "lan1").verdict, Verdict::kOk);
+}
+
+TEST(JudgeConfig, WorkersBesideInterrupts) {
+  auto survey = with_config("version: 1\nworkers: {cpus: [1]}\ninterfaces: {nic0: {}}\n");
+  const Finding beside = found(survey, "irqs", "nic0");
+  EXPECT_EQ(beside.verdict, Verdict::kNote);
+  EXPECT_EQ(beside.remedy, "echo 0 > /proc/irq/41/smp_affinity_list");
+  survey = with_config("version: 1\nworkers: {cpus: [1], poll: busy}\ninterfaces: {nic0: {}}\n");
+  EXPECT_EQ(found(survey, "irqs", "nic0").verdict, Verdict::kOk);
+  const Finding polling = found(survey, "busy-poll", "nic0");
+  EXPECT_EQ(polling.verdict, Verdict::kWarning);
+  EXPECT_EQ(polling.remedy,
+            "echo 2 > /sys/class/net/nic0/napi_defer_hard_irqs && echo 200000 > "
+            "/sys/class/net/nic0/gro_flush_timeout");
+  survey.interfaces[0].defer_hard_irqs = 2;
+  survey.interfaces[0].gro_flush_timeout_ns = 200000;
+  EXPECT_EQ(found(survey, "busy-poll", "nic0").verdict, Verdict::kOk);
+}
+
+// A configuration in a file, and its remedies run by a shell.
+class EditedConfig : public ::testing::Test {
+ protected:
+  EditedConfig() : path_(::testing::TempDir() + "doctor's site.yaml") {}
+  ~EditedConfig() override { std::filesystem::remove(path_); }
+
+  // Writes the file, plants in the survey, and pastes the remedy of `id`, which must be a fault, and one no
+  // more afterwards.
+  void expect_mended(
+      const std::string& yaml, const char* id, const char* interface,
+      const std::function<void(Survey&)>& plant = [](Survey&) {}) {
+    std::ofstream(path_) << yaml;
+    Survey survey = with_config(yaml, path_);
+    plant(survey);
+    const Finding before = found(survey, id, interface);
+    EXPECT_EQ(before.verdict, Verdict::kFault) << before.text;
+    ASSERT_NE(before.remedy, "") << before.text;
+    EXPECT_EQ(std::system(before.remedy.c_str()), 0) << before.remedy;
+    std::stringstream text;
+    text << std::ifstream(path_).rdbuf();
+    const auto parsed = parse_config(text.str(), path_);
+    ASSERT_TRUE(parsed) << before.remedy << "\n" << text.str() << parsed.error().message();
+    survey.plan = sample_plan(text.str(), path_);
+    EXPECT_LT(found(survey, id, interface).verdict, Verdict::kFault) << before.remedy << "\n"
+                                                                     << text.str();
+  }
+
+  const std::string path_;
+};
+
+TEST_F(EditedConfig, Queues) {
+  expect_mended("version: 1\ninterfaces: {lan1: {queues: 3}, nic0: {}}\n", "queues", "lan1");
+  expect_mended("version: 1\ninterfaces:\n  lan1:\n    queues: 30\n    attach: auto\n", "queues",
+                "lan1");
+  expect_mended("{\"version\": 1,\n \"interfaces\": {\"lan1\": {\"queues\": 3}}}\n", "queues",
+                "lan1");
+}
+
+TEST_F(EditedConfig, Frames) {
+  expect_mended("version: 1\nmemory: {frames: 1024}\ninterfaces: {lan1: {}, nic0: {}}\n", "frames",
+                "");
+}
+
+TEST_F(EditedConfig, WorkerCpus) {
+  expect_mended("version: 1\nworkers: {cpus: [0, 99]}\n", "worker-cpus", "");
+  expect_mended("version: 1\nworkers: {cpus: [7, 8, 9, 10, 11, 12], poll: busy}\n", "worker-cpus",
+                "");
+}
+
+TEST_F(EditedConfig, Modes) {
+  expect_mended("version: 1\ninterfaces: {lan1: {zerocopy: require}}\n", "zero-copy", "lan1");
+  expect_mended("version: 1\ninterfaces: {nic0: {attach: native}}\n", "xdp-native", "nic0",
+                [](Survey& survey) {
+                  survey.interfaces[0].report->features = 0;
+                  survey.interfaces[0].trial = {};
+                });
+}
+
+TEST_F(EditedConfig, WhatCannotBeEditedSafelyHasNoRemedy) {
+  // Not written at all, quoted, a list over several lines.
+  auto survey = with_config(
+      "version: 1\nmemory: {frame_size: 2048}\ninterfaces: {lan1: {rings: {fill: 32768}}, nic0: "
+      "{}}\n");
+  EXPECT_EQ(found(survey, "frames").verdict, Verdict::kFault);
+  EXPECT_EQ(found(survey, "frames").remedy, "");
+  survey = with_config("version: 1\nworkers:\n  cpus:\n    - 99\n");
+  EXPECT_EQ(found(survey, "worker-cpus").verdict, Verdict::kFault);
+  EXPECT_EQ(found(survey, "worker-cpus").remedy, "");
+}
+
+TEST(Lists, AsTheKernelWritesThem) {
+  EXPECT_EQ(parse_list("0-3,8"), (std::vector<int>{0, 1, 2, 3, 8}));
+  EXPECT_EQ(parse_list("5"), (std::vector<int>{5}));
+  for (const char* wrong : {"", "x", "3-1", "1,", "-1", "0-9999999", "1 2"}) {
+    EXPECT_TRUE(parse_list(wrong).empty()) << wrong;
+  }
+  EXPECT_EQ(list_text({0, 1, 2, 3, 8}), "0-3,8");
+  EXPECT_EQ(list_text({}), "");
+  EXPECT_EQ(parse_list(list_text({0, 2, 4, 5})), (std::vector<int>{0, 2, 4, 5}));
+}
+
+// What the shell makes of a quoted name is the name.
+TEST(Quoting, SurvivesTheShell) {
+  const std::string file = ::testing::TempDir() + "quoted";
+  for (const char* name : {"lan1", "a;b", "a'b", "$(id)", "`id`", "a\\b", "a b", "*", "\"", ""}) {
+    const std::string command = std::string("printf %s ") + shell_quoted(name) + " > " + file;
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+    std::stringstream text;
+    text << std::ifstream(file).rdbuf();
+    EXPECT_EQ(text.str(), name);
+  }
+  std::filesystem::remove(file);
+  EXPECT_EQ(shell_quoted("wan1.35"), "wan1.35");
+}
+
+std::vector<std::string> keys_of(const Json& object) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object.items()) keys.push_back(key);
+  return keys;
+}
+
+Report sample_report() {
+  Report report;
+  report.survey = sample_survey();
+  report.survey.host.pages_2m = HugePagePool{};
+  report.survey.interfaces[1].mtu = 1400;
+  report.findings = judge(report.survey);
+  report.fixes.push_back({"rings", "nic0", "ethtool -G nic0 rx 1024", 0, "", true});
+  return report;
+}
+
+using Keys = std::vector<std::string>;
+
+// Whoever reads the JSON counts on these names; one that goes raises the schema version.
+TEST(ReportJson, SchemaIsStable) {
+  const Json json = report_json(sample_report());
+  EXPECT_EQ(json["schema_version"], 1);
+  EXPECT_EQ(keys_of(json), (Keys{"schema_version", "starocean", "config", "host", "interfaces",
+                                 "findings", "fixes", "summary"}));
+  EXPECT_EQ(keys_of(json["host"]), (Keys{"kernel_release", "kernel_features", "tick_hz", "cpus",
+                                         "governors", "irqbalance_pids", "huge_pages",
+                                         "memlock_bytes", "stack_bytes", "missing_capabilities"}));
+  const Keys interface = {"name",         "exists", "driver",    "kind",      "up",
+                          "carrier",      "mtu",    "rx_queues", "tx_queues", "xdp_program",
+                          "xdp_reported", "trial",  "offloads",  "rings",     "coalescing",
+                          "irqs",         "peer"};
+  for (const Json& each : json["interfaces"]) EXPECT_EQ(keys_of(each), interface);
+  EXPECT_EQ(
+      keys_of(json["interfaces"][0]["trial"]),
+      (Keys{"skipped", "native", "fragments", "generic", "zero_copy", "copy", "multi_buffer"}));
+  for (const Json& each : json["findings"]) {
+    EXPECT_EQ(keys_of(each), (Keys{"id", "interface", "verdict", "text", "remedy", "safe"}));
+  }
+  EXPECT_EQ(keys_of(json["fixes"][0]),
+            (Keys{"id", "interface", "command", "exit_status", "output", "mended"}));
+  EXPECT_EQ(json["summary"]["warning"], 2);
+  EXPECT_EQ(json["summary"]["fault"], 0);
+  EXPECT_TRUE(json["config"].is_null());
+  EXPECT_TRUE(json["host"]["memlock_bytes"].is_null()) << "unlimited";
+}
+
+TEST(ReportText, EveryFindingHasALineAndItsRemedyOneOfItsOwn) {
+  const Report report = sample_report();
+  const std::string text = report_text(report);
+  for (const Finding& finding : report.findings) {
+    EXPECT_NE(text.find(finding.text + "\n"), std::string::npos) << finding.text;
+    if (finding.remedy.empty()) continue;
+    EXPECT_NE(text.find(" " + finding.remedy + "\n"), std::string::npos) << finding.remedy;
+  }
+  EXPECT_NE(text.find("2 warnings, 0 faults\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("mended"), std::string::npos);
+}
+
+TEST(Fixing, OnlyWhatIsSafeAndWorse) {
+  Finding finding{"rings", "nic0", Verdict::kWarning, "small", "true", true};
+  EXPECT_TRUE(is_fixable(finding));
+  finding.verdict = Verdict::kNote;
+  EXPECT_FALSE(is_fixable(finding));
+  finding = {"link", "nic0", Verdict::kFault, "down", "true", false};
+  EXPECT_FALSE(is_fixable(finding));
+  finding = {"lro", "nic0", Verdict::kWarning, "fixed", "", true};
+  EXPECT_FALSE(is_fixable(finding));
+}
+
+TEST(Fixing, RunsTheCommandAndSaysWhatItSaid) {
+  const std::vector<Finding> findings = {
+      {"rings", "nic0", Verdict::kWarning, "small", "echo done", true},
+      {"lro", "nic0", Verdict::kWarning, "on", "echo no >&2; exit 3", true},
+      {"link", "nic0", Verdict::kFault, "down", "exit 4", false}};
+  auto fixes = apply_fixes(findings);
+  ASSERT_EQ(fixes.size(), 2u);
+  EXPECT_EQ(fixes[0].exit_status, 0);
+  EXPECT_EQ(fixes[0].output, "done");
+  EXPECT_EQ(fixes[1].exit_status, 3);
+  EXPECT_EQ(fixes[1].output, "no");
+  note_mended(fixes, std::span(findings).subspan(1));
+  EXPECT_TRUE(fixes[0].mended);
+  EXPECT_FALSE(fixes[1].mended);
+}
+
+// docs/doctor.md has a row for every check, and none for others.
+TEST(Documentation, EveryCheckHasARow) {
+  std::ifstream page("docs/doctor.md");
+  ASSERT_TRUE(page) << "run from the root of the source";
+  std::vector<std::string> documented;
+  bool inside = false;
+  for (std::string line; std::getline(page, line);) {
+    if (line.starts_with("## ")) inside = line == "## Checks";
+    if (!inside || !line.starts_with("| `")) continue;
+    const std::string id = line.substr(3, line.find('`', 3) - 3);
+    documented.push_back(id);
+  }
+  std::vector<std::string> checks;
+  for (const Check& check : all_checks()) checks.emplace_back(check.id);
+  EXPECT_EQ(documented, checks);
+}
+
+}  // namespace
+}  // namespace starocean::control::doctor
