@@ -42,6 +42,7 @@ void describe(CLI::App& app, Context& context) {
   add_echo(app, context);
   add_gen(app, context);
   add_wan(app, context);
+  add_bench(app, context);
   add_version(app, context);
 }
 

@@ -32,22 +32,6 @@ Status set_offloads_off(const WireEnd& end) {
                            "gro", "off", "txvlan", "off"});
 }
 
-// "napi/DEVICE-ID" (net/core/dev.c, napi_kthread_create).
-std::vector<pid_t> napi_threads(const std::string& device) {
-  const std::string prefix = fmt::format("napi/{}-", device);
-  std::vector<pid_t> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-    const std::string name = entry.path().filename();
-    pid_t pid = 0;
-    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc{}) continue;
-    std::ifstream comm(entry.path() / "comm");
-    std::string text;
-    if (std::getline(comm, text) && text.starts_with(prefix)) found.push_back(pid);
-  }
-  return found;
-}
-
 }  // namespace
 
 Result<NetNamespace> NetNamespace::create() {
@@ -136,6 +120,22 @@ Status make_wire(const WireEnd& a, const WireEnd& b, const WireOptions& options)
     if (Status up = e->where.do_run({"ip", "link", "set", e->device, "up"}); !up) return up;
   }
   return {};
+}
+
+// "napi/DEVICE-ID" (net/core/dev.c, napi_kthread_create).
+std::vector<pid_t> napi_threads(const std::string& device) {
+  const std::string prefix = fmt::format("napi/{}-", device);
+  std::vector<pid_t> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string name = entry.path().filename();
+    pid_t pid = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), pid).ec != std::errc{}) continue;
+    std::ifstream comm(entry.path() / "comm");
+    std::string text;
+    if (std::getline(comm, text) && text.starts_with(prefix)) found.push_back(pid);
+  }
+  return found;
 }
 
 Result<uint32_t> pin_napi(const WireEnd& end, int cpu) {

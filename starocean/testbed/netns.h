@@ -9,9 +9,12 @@
 // Control thread. Privileges: CAP_SYS_ADMIN, CAP_NET_ADMIN. Needs `ip` and `ethtool` (iproute2, ethtool).
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "starocean/base/result.h"
 #include "starocean/testbed/command.h"
@@ -78,5 +81,8 @@ Status make_wire(const WireEnd& a, const WireEnd& b, const WireOptions& options 
 // program or GRO first (the kernel answers EIO). Returns how many threads there are.
 // Source: Documentation/networking/napi.rst, "Threaded NAPI".
 Result<uint32_t> pin_napi(const WireEnd& end, int cpu);
+
+// Those threads, of every device of that name on the machine.
+std::vector<pid_t> napi_threads(const std::string& device);
 
 }  // namespace starocean::testbed

@@ -1,0 +1,73 @@
+#include "starocean/bench/dut.h"
+
+#include <chrono>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "starocean/base/clock.h"
+
+namespace starocean::bench {
+
+const char* to_string(DutKind kind) {
+  switch (kind) {
+    case DutKind::kOurs:
+      return "ours";
+    case DutKind::kPeer:
+      return "peer";
+    case DutKind::kKernel:
+      return "kernel";
+    case DutKind::kCeiling:
+      return "ceiling";
+  }
+  return "";
+}
+
+const std::vector<DutType>& dut_types() {
+  static const std::vector<DutType> types = {
+      {"starocean", DutKind::kOurs, "starocean, L2 switch over AF_XDP, adaptive polling",
+       make_starocean_adaptive},
+      {"starocean-busy", DutKind::kOurs, "starocean, L2 switch over AF_XDP, busy polling",
+       make_starocean_busy},
+      {"ovs", DutKind::kPeer, "Open vSwitch, user-space datapath over AF_XDP, one OpenFlow rule",
+       make_ovs},
+      {"ovs-normal", DutKind::kPeer,
+       "Open vSwitch, user-space datapath over AF_XDP, as a learning switch", make_ovs_normal},
+      {"testpmd", DutKind::kPeer,
+       "DPDK testpmd over net_af_xdp, port to port, frames not looked at", make_testpmd},
+      {"xdpsock", DutKind::kPeer, "xdpsock l2fwd of the kernel's samples", make_xdpsock},
+      {"linux-bridge", DutKind::kKernel, "Linux bridge", make_linux_bridge},
+      {"linux-route", DutKind::kKernel, "Linux IPv4 routing, one route", make_linux_route},
+      {"xdp-redirect", DutKind::kCeiling,
+       "XDP program that redirects port to port, frames not looked at", make_xdp_redirect},
+  };
+  return types;
+}
+
+const DutType* find_dut_type(const std::string& name) {
+  for (const DutType& type : dut_types()) {
+    if (type.name == name) return &type;
+  }
+  return nullptr;
+}
+
+Status wait_for_start(const std::string& what, uint64_t timeout_ms,
+                      const std::function<bool()>& done, const std::function<Status()>& health) {
+  constexpr std::chrono::milliseconds kPause{10};
+  const uint64_t deadline_ns = monotonic_ns() + timeout_ms * kNsPerMs;
+  while (monotonic_ns() < deadline_ns) {
+    if (done()) return {};
+    if (Status alive = health(); !alive) return alive;
+    std::this_thread::sleep_for(kPause);
+  }
+  return fail(what, fmt::format("it was not ready within {} ms", timeout_ms));
+}
+
+Status ended_by_itself(const std::string& name, const testbed::ChildProcess& process) {
+  std::string said = process.log_tail(600);
+  while (!said.empty() && said.back() == '\n') said.pop_back();
+  return fail(fmt::format("cannot run {}", name),
+              fmt::format("it has ended; its last words: {}", said.empty() ? "none" : said));
+}
+
+}  // namespace starocean::bench

@@ -1,0 +1,16 @@
+# `starocean bench forward`: systems that forward frames, measured beside each other; included by CMakeLists.txt.
+
+find_package(nlohmann_json REQUIRED)
+
+# Search and statistics: pure.
+so_library(rate_search SOURCES rate_search.cc DEPS base)
+so_test(rate_search_test SOURCES rate_search_test.cc DEPS rate_search)
+
+# The wires, the devices under test, and the report.
+so_library(bench_forward
+           SOURCES dut.cc dut_linux.cc dut_ovs.cc dut_redirect.cc dut_starocean.cc dut_testpmd.cc dut_xdpsock.cc
+                   forward_bench.cc forward_json.cc forward_plot.cc forward_rig.cc forward_summary.cc forward_text.cc
+                   forward_trial.cc forward_turn.cc machine.cc scratch_directory.cc
+           DEPS bench rate_search testbed api report LIBS bpf nlohmann_json::nlohmann_json)
+target_include_directories(starocean_bench_forward SYSTEM PRIVATE ${STAROCEAN_BPF_DIR})
+add_dependencies(starocean_bench_forward bpf_skeletons)

@@ -1,0 +1,54 @@
+// `starocean bench forward`: systems that forward frames, measured beside each other on the same wires.
+//
+// For each scenario and each repetition, every device under test gets its turn, in the same order (A B A B).
+// A turn begins with nothing: namespaces, wires, generator, checker and device are made anew, since what a
+// set-up happens to be decides more than what varies from trial to trial. The first scenario is measured in
+// full, the others for the flooded rate and PDR only. Searches of later repetitions begin where the first
+// ended, and go as far from there as they must.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "starocean/base/result.h"
+#include "starocean/bench/forward_results.h"
+#include "starocean/bench/forward_rig.h"
+
+namespace starocean::bench {
+
+inline constexpr double kShortestTrialSeconds = 0.1;  // less is refused
+inline constexpr double kSoundTrialSeconds = 1;       // less is marked as no result
+inline constexpr uint32_t kSoundPairs = 5;
+
+struct ForwardOptions {
+  std::vector<std::string> duts;    // names of dut_types()
+  std::vector<Scenario> scenarios;  // at least one
+  uint32_t pairs = 5;
+  double trial_seconds = 2;
+  double loss_ratio = 0.001;
+  double precision = 0.01;
+  bool random_order = true;  // of flows
+  Placement placement;
+  int receive_cpu = -1;  // -1: by kind, see forward_turn.h
+  Measures measures;     // of the first scenario
+  std::string command;   // how to make the figures again
+};
+
+// "64@1k", "imix@1000", "1518@1M", "64@100kx2" (two repetitions): frame bytes with FCS or "imix", flows, repetitions.
+Result<Scenario> parse_scenario(const std::string& text);
+
+// Refused: names and CPUs that do not exist, too few CPUs, trials that are too short.
+Status check(const ForwardOptions& options);
+
+// Control thread; needs root. `stop` ends it soon, with what there is. `progress` gets short lines.
+Result<ForwardResults> run_forward_bench(
+    const ForwardOptions& options, const std::atomic<bool>& stop,
+    const std::function<void(const std::string&)>& progress,
+    const std::function<void(const Turn&, const Scenario&)>& finished);
+
+// From turns to medians and ratios. Pure.
+void summarize(ScenarioResult& result, const std::vector<DutInfo>& duts);
+
+}  // namespace starocean::bench

@@ -1,0 +1,36 @@
+// The results of `starocean bench forward` as JSON, as a table for the terminal, as Markdown, and as a plot.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "starocean/base/result.h"
+#include "starocean/bench/forward_results.h"
+
+namespace starocean::bench {
+
+// Rises when a member changes its meaning.
+inline constexpr int kForwardSchemaVersion = 1;
+
+// Pure.
+nlohmann::ordered_json forward_json(const ForwardResults& results);
+std::string forward_text(const ForwardResults& results);
+std::string forward_markdown(const ForwardResults& results, bool with_plot);
+// One line about a finished turn: "PDR 1.234 Mpps, NDR …".
+std::string turn_text(const Turn& turn);
+// A program for gnuplot that draws into `file`; `terminal` is "svg" or "pngcairo". Empty if there is nothing to draw.
+std::string gnuplot_script(const ForwardResults& results, const std::string& terminal,
+                           const std::string& file);
+
+// What was written, and what could not be, and why.
+struct Written {
+  std::vector<std::string> files;
+  std::vector<std::string> notes;
+};
+
+// Writes forward.json, forward.md, and, if gnuplot is installed, forward.svg and forward.png into `directory`, which
+// is made if need be.
+Result<Written> write_report(const ForwardResults& results, const std::string& directory);
+
+}  // namespace starocean::bench

@@ -1,0 +1,157 @@
+// What `starocean bench forward` measures, as plain values. Rates are frames per second.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "starocean/bench/rate_search.h"
+#include "starocean/bench/statistics.h"
+#include "starocean/testbed/cpu_time.h"
+
+namespace starocean::bench {
+
+// Of delays in nanoseconds.
+struct DelaySummary {
+  uint64_t count = 0;
+  double mean_ns = 0;
+  double p50_ns = 0;
+  double p90_ns = 0;
+  double p99_ns = 0;
+  double p999_ns = 0;
+  double max_ns = 0;
+};
+
+// Where CPU time went while the generator ran.
+struct CpuUse {
+  double wall_s = 0;
+  testbed::CpuTime generator_cpu;  // whole CPUs, from /proc/stat
+  testbed::CpuTime forwarder_cpu;
+  double receive_s = 0;      // NAPI thread of the device that the frames come in by
+  double check_s = 0;        // NAPI thread of the sink
+  testbed::CpuTime process;  // the device's own processes; zero for what runs in the kernel
+};
+
+// One load, offered for some time.
+struct Trial {
+  double asked_pps = 0;  // 0: flood
+  double seconds = 0;
+  double offered_pps = 0;
+  double received_pps = 0;
+  uint64_t generated = 0;
+  uint64_t refused = 0;   // of these, found the ring of the receiving veth full
+  uint64_t received = 0;  // distinct frames
+  uint64_t lost = 0;
+  uint64_t duplicates = 0;
+  uint64_t reordered = 0;
+  uint64_t corrupted = 0;
+  uint64_t uncertain = 0;  // whether first copies or not
+  uint64_t max_late_ns = 0;
+  bool reached = true;           // the load asked for
+  DelaySummary sent_delay;       // from when a frame was sent
+  DelaySummary scheduled_delay;  // from when it was due
+  CpuUse cpu;
+  std::optional<double> system_calls_per_packet;
+  std::optional<uint64_t> flooded;  // frames that a switch sent everywhere
+
+  double loss_ratio() const {
+    return generated == 0 ? 0 : static_cast<double>(lost) / static_cast<double>(generated);
+  }
+};
+
+// A rate searched for, and the trial that confirmed it.
+struct RateFound {
+  SearchResult search;
+  Trial trial;
+};
+
+// What is done in one set-up.
+struct Measures {
+  bool flood = true;
+  bool pdr = true;
+  bool ndr = true;
+  bool delay = true;
+};
+
+// One device under test, set up once and measured. What was not measured is absent.
+struct Turn {
+  uint32_t pair = 0;  // repetition, from 1
+  std::string dut;
+  std::string failure;   // why it could not be measured, or not to the end; empty: all is well
+  int failure_code = 0;  // errno: ENOENT if it is not installed, EINTR if interrupted
+  std::optional<Trial> flood;
+  std::optional<RateFound> pdr;
+  std::optional<RateFound> ndr;
+  std::optional<Trial> delay_half;    // at 50 % of PDR
+  std::optional<Trial> delay_common;  // at the same rate for all
+  uint64_t frames_verified = 0;
+  uint64_t corrupted = 0;
+  uint64_t duplicates = 0;
+  uint64_t reordered = 0;
+  uint32_t trials = 0;
+  double stolen_s = 0;  // by the hypervisor, on both CPUs
+  double wall_s = 0;
+};
+
+enum class DutKind : uint8_t { kOurs, kPeer, kKernel, kCeiling };
+const char* to_string(DutKind kind);  // "ours", "peer", "kernel", "ceiling"
+
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+struct DutInfo {
+  std::string name;
+  DutKind kind = DutKind::kPeer;
+  std::string description;
+  std::string version;
+  Settings settings;
+  int receive_cpu = -1;
+  bool receives_elsewhere = false;  // than on the forwarder's CPU
+  std::string unavailable;          // why it was not measured; empty: it was
+};
+
+struct Scenario {
+  std::string label;  // "64@1k"
+  std::vector<uint32_t> frame_bytes = {64};
+  uint32_t flows = 1000;
+  uint32_t pairs = 0;  // 0: as of the run
+};
+
+// Of one device in one scenario, over the repetitions.
+struct Summary {
+  std::string dut;
+  Spread flood, pdr, ndr;
+  Spread collapse;     // flooded rate in relation to PDR
+  Spread pdr_to_peer;  // ratios, repetition by repetition
+  Spread flood_to_peer;
+  Spread pdr_to_ours;
+  Spread flood_to_ours;
+  Spread delay_half_p50_ns, delay_half_p99_ns;
+  Spread delay_common_p50_ns, delay_common_p99_ns;
+  Spread cpu_s_per_million;        // flooded: forwarder's CPU, and the receiving NAPI thread
+  Spread system_calls_per_packet;  // flooded
+  uint64_t frames_verified = 0;
+  uint64_t corrupted = 0;
+  uint64_t duplicates = 0;
+  uint64_t reordered = 0;
+};
+
+struct ScenarioResult {
+  Scenario scenario;
+  double mean_frame_bytes = 0;
+  uint32_t macs = 0;  // per side
+  std::vector<Turn> turns;
+  std::vector<Summary> summaries;
+};
+
+struct ForwardResults {
+  Settings machine;
+  Settings method;
+  std::vector<std::string> notes;  // what a reader has to know before believing the figures
+  bool interrupted = false;
+  std::vector<DutInfo> duts;
+  std::vector<ScenarioResult> scenarios;
+};
+
+}  // namespace starocean::bench

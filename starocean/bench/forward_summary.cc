@@ -1,0 +1,135 @@
+#include <algorithm>
+#include <map>
+
+#include "starocean/bench/forward_bench.h"
+
+namespace starocean::bench {
+namespace {
+
+double flood_of(const Turn& turn) {
+  return turn.flood ? turn.flood->received_pps : 0;
+}
+double pdr_of(const Turn& turn) {
+  return turn.pdr ? turn.pdr->search.pps : 0;
+}
+
+// Values by repetition.
+using ByPair = std::map<uint32_t, double>;
+
+struct References {
+  ByPair peer_flood, peer_pdr, ours_flood, ours_pdr;
+};
+
+void raise(ByPair& values, uint32_t pair, double value) {
+  if (value > 0) values[pair] = std::max(values[pair], value);
+}
+
+DutKind kind_of(const std::vector<DutInfo>& duts, const std::string& name) {
+  for (const DutInfo& dut : duts) {
+    if (dut.name == name) return dut.kind;
+  }
+  return DutKind::kPeer;
+}
+
+// The best peer of each repetition, and the first of ours.
+References references_of(const ScenarioResult& result, const std::vector<DutInfo>& duts) {
+  References found;
+  std::string ours;
+  for (const DutInfo& dut : duts) {
+    if (ours.empty() && dut.kind == DutKind::kOurs) ours = dut.name;
+  }
+  for (const Turn& turn : result.turns) {
+    if (kind_of(duts, turn.dut) == DutKind::kPeer) {
+      raise(found.peer_flood, turn.pair, flood_of(turn));
+      raise(found.peer_pdr, turn.pair, pdr_of(turn));
+    }
+    if (turn.dut == ours) {
+      raise(found.ours_flood, turn.pair, flood_of(turn));
+      raise(found.ours_pdr, turn.pair, pdr_of(turn));
+    }
+  }
+  return found;
+}
+
+struct Samples {
+  std::vector<double> values;
+  void add(double value) {
+    if (value > 0) values.push_back(value);
+  }
+  void add_ratio(double value, const ByPair& references, uint32_t pair) {
+    const auto reference = references.find(pair);
+    if (value > 0 && reference != references.end()) values.push_back(value / reference->second);
+  }
+  Spread spread() const { return spread_of(values); }
+};
+
+// Seconds of CPU per million frames that came out: the forwarder's CPU, and the receiving NAPI thread where
+// that is on another.
+double cpu_cost(const Trial& trial, bool receives_elsewhere) {
+  if (trial.received == 0) return 0;
+  constexpr double kNs = 1e9, kMillion = 1e6;
+  const double seconds = static_cast<double>(trial.cpu.forwarder_cpu.busy_ns()) / kNs +
+                         (receives_elsewhere ? trial.cpu.receive_s : 0);
+  return seconds / (static_cast<double>(trial.received) / kMillion);
+}
+
+Summary summary_of(const ScenarioResult& result, const DutInfo& dut, const References& references) {
+  Summary summary;
+  summary.dut = dut.name;
+  Samples flood, pdr, ndr, collapse, pdr_peer, flood_peer, pdr_ours, flood_ours;
+  Samples half_p50, half_p99, common_p50, common_p99, cpu, calls;
+  for (const Turn& turn : result.turns) {
+    if (turn.dut != dut.name) continue;
+    flood.add(flood_of(turn));
+    pdr.add(pdr_of(turn));
+    if (turn.ndr) ndr.values.push_back(turn.ndr->search.pps);  // 0 is a result
+    if (flood_of(turn) > 0 && pdr_of(turn) > 0) collapse.add(flood_of(turn) / pdr_of(turn));
+    pdr_peer.add_ratio(pdr_of(turn), references.peer_pdr, turn.pair);
+    flood_peer.add_ratio(flood_of(turn), references.peer_flood, turn.pair);
+    pdr_ours.add_ratio(pdr_of(turn), references.ours_pdr, turn.pair);
+    flood_ours.add_ratio(flood_of(turn), references.ours_flood, turn.pair);
+    if (turn.delay_half) {
+      half_p50.add(turn.delay_half->sent_delay.p50_ns);
+      half_p99.add(turn.delay_half->sent_delay.p99_ns);
+    }
+    if (turn.delay_common) {
+      common_p50.add(turn.delay_common->sent_delay.p50_ns);
+      common_p99.add(turn.delay_common->sent_delay.p99_ns);
+    }
+    if (turn.flood) {
+      cpu.add(cpu_cost(*turn.flood, dut.receives_elsewhere));
+      if (turn.flood->system_calls_per_packet) {
+        calls.values.push_back(*turn.flood->system_calls_per_packet);
+      }
+    }
+    summary.frames_verified += turn.frames_verified;
+    summary.corrupted += turn.corrupted;
+    summary.duplicates += turn.duplicates;
+    summary.reordered += turn.reordered;
+  }
+  summary.flood = flood.spread();
+  summary.pdr = pdr.spread();
+  summary.ndr = ndr.spread();
+  summary.collapse = collapse.spread();
+  summary.pdr_to_peer = pdr_peer.spread();
+  summary.flood_to_peer = flood_peer.spread();
+  summary.pdr_to_ours = pdr_ours.spread();
+  summary.flood_to_ours = flood_ours.spread();
+  summary.delay_half_p50_ns = half_p50.spread();
+  summary.delay_half_p99_ns = half_p99.spread();
+  summary.delay_common_p50_ns = common_p50.spread();
+  summary.delay_common_p99_ns = common_p99.spread();
+  summary.cpu_s_per_million = cpu.spread();
+  summary.system_calls_per_packet = calls.spread();
+  return summary;
+}
+
+}  // namespace
+
+void summarize(ScenarioResult& result, const std::vector<DutInfo>& duts) {
+  const References references = references_of(result, duts);
+  result.summaries.clear();
+  for (const DutInfo& dut : duts) result.summaries.push_back(summary_of(result, dut, references));
+}
+
+}  // namespace starocean::bench

@@ -1,0 +1,196 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "starocean/bench/forward_report.h"
+#include "starocean/control/text_table.h"
+
+namespace starocean::bench {
+namespace {
+
+using Cells = std::vector<std::string>;
+
+constexpr double kMillion = 1e6;
+constexpr double kUs = 1e3;
+constexpr const char* kNothing = "–";
+
+std::string mpps(const Spread& spread) {
+  if (spread.count == 0) return kNothing;
+  return fmt::format("{:.3f} ({:.3f}–{:.3f})", spread.median / kMillion, spread.least / kMillion,
+                     spread.most / kMillion);
+}
+
+std::string ratio(const Spread& spread) {
+  if (spread.count == 0) return kNothing;
+  return fmt::format("{:.2f} ({:.2f}–{:.2f})", spread.median, spread.least, spread.most);
+}
+
+std::string microseconds(const Spread& p50, const Spread& p99) {
+  if (p50.count == 0) return kNothing;
+  return fmt::format("{:.0f} / {:.0f}", p50.median / kUs, p99.median / kUs);
+}
+
+std::string calls(const Spread& spread) {
+  if (spread.count == 0) return "n/a";
+  return spread.median > 0 ? fmt::format("1/{:.0f}", 1 / spread.median) : "0";
+}
+
+std::string cpu(const Spread& spread) {
+  return spread.count == 0 ? kNothing : fmt::format("{:.2f}", spread.median);
+}
+
+const Cells kTitles = {"device",        "flooded Mpps",    "PDR Mpps",
+                       "NDR Mpps",      "PDR : best peer", "flooded : best peer",
+                       "delay µs ½PDR", "delay µs 200k",   "CPU s/M",
+                       "syscalls"};
+
+Cells cells_of(const Summary& summary) {
+  return {summary.dut,
+          mpps(summary.flood),
+          mpps(summary.pdr),
+          mpps(summary.ndr),
+          ratio(summary.pdr_to_peer),
+          ratio(summary.flood_to_peer),
+          microseconds(summary.delay_half_p50_ns, summary.delay_half_p99_ns),
+          microseconds(summary.delay_common_p50_ns, summary.delay_common_p99_ns),
+          cpu(summary.cpu_s_per_million),
+          calls(summary.system_calls_per_packet)};
+}
+
+std::string heading(const ScenarioResult& result) {
+  return fmt::format(
+      "{}: frames of {:.0f} bytes, {} flows, {} MAC addresses on each side, {} repetitions",
+      result.scenario.label, result.mean_frame_bytes,
+      control::grouped(uint64_t{result.scenario.flows}), control::grouped(uint64_t{result.macs}),
+      result.scenario.pairs);
+}
+
+std::string verified(const ScenarioResult& result) {
+  uint64_t frames = 0, corrupted = 0, duplicates = 0, reordered = 0;
+  for (const Summary& summary : result.summaries) {
+    frames += summary.frames_verified;
+    corrupted += summary.corrupted;
+    duplicates += summary.duplicates;
+    reordered += summary.reordered;
+  }
+  return fmt::format("{} frames checked: {} corrupted, {} duplicated, {} out of order.",
+                     control::grouped(frames), control::grouped(corrupted),
+                     control::grouped(duplicates), control::grouped(reordered));
+}
+
+// What is wrong with single devices: those that could not be measured first.
+Cells remarks(const ForwardResults& results) {
+  Cells lines = results.notes;
+  for (const DutInfo& dut : results.duts) {
+    if (!dut.unavailable.empty())
+      lines.push_back(fmt::format("{}: not available: {}", dut.name, dut.unavailable));
+  }
+  for (const ScenarioResult& scenario : results.scenarios) {
+    for (const Turn& turn : scenario.turns) {
+      if (turn.failure.empty()) continue;
+      lines.push_back(fmt::format("{} in {}, repetition {}: {}", turn.dut, scenario.scenario.label,
+                                  turn.pair, turn.failure));
+    }
+    for (const Summary& summary : scenario.summaries) {
+      if (summary.corrupted + summary.duplicates == 0) continue;
+      lines.push_back(fmt::format("{} in {}: {} frames corrupted, {} duplicated", summary.dut,
+                                  scenario.scenario.label, summary.corrupted, summary.duplicates));
+    }
+  }
+  return lines;
+}
+
+void append_limits(const ForwardResults& results, Cells& lines) {
+  for (const ScenarioResult& scenario : results.scenarios) {
+    for (const Turn& turn : scenario.turns) {
+      if (!turn.pdr || !turn.pdr->search.generator_limited) continue;
+      lines.push_back(fmt::format("{} in {}: PDR is what the generator reached", turn.dut,
+                                  scenario.scenario.label));
+      break;
+    }
+  }
+}
+
+std::string markdown_row(const Cells& cells) {
+  return fmt::format("| {} |\n", fmt::join(cells, " | "));
+}
+
+std::string settings_text(const Settings& settings) {
+  std::string text;
+  for (const auto& [name, value] : settings) {
+    text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", name, value);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string turn_text(const Turn& turn) {
+  Cells parts;
+  const auto add = [&](std::string part) { parts.push_back(std::move(part)); };
+  if (turn.flood) add(fmt::format("flooded {:.3f} Mpps", turn.flood->received_pps / kMillion));
+  if (turn.pdr) add(fmt::format("PDR {:.3f} Mpps", turn.pdr->search.pps / kMillion));
+  if (turn.ndr) add(fmt::format("NDR {:.3f} Mpps", turn.ndr->search.pps / kMillion));
+  if (turn.delay_half) {
+    add(fmt::format("delay p50 {:.0f} µs, p99 {:.0f} µs at half of PDR",
+                    turn.delay_half->sent_delay.p50_ns / kUs,
+                    turn.delay_half->sent_delay.p99_ns / kUs));
+  }
+  if (turn.corrupted != 0) add(fmt::format("{} CORRUPTED frames", turn.corrupted));
+  if (!turn.failure.empty()) add(fmt::format("failed: {}", turn.failure));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string forward_text(const ForwardResults& results) {
+  std::string text;
+  for (const ScenarioResult& scenario : results.scenarios) {
+    std::vector<control::TextTable::Column> columns;
+    for (const std::string& title : kTitles) {
+      columns.push_back({title, columns.empty() ? control::Align::kLeft : control::Align::kRight});
+    }
+    control::TextTable table(columns);
+    for (const Summary& summary : scenario.summaries) table.add_row(cells_of(summary));
+    text += fmt::format("{}\n{}{}\n\n", heading(scenario), table.text(), verified(scenario));
+  }
+  Cells lines = remarks(results);
+  append_limits(results, lines);
+  for (const std::string& line : lines) text += fmt::format("{}\n", line);
+  return text;
+}
+
+std::string forward_markdown(const ForwardResults& results, bool with_plot) {
+  std::string text = "# Forwarding\n\n";
+  text +=
+      "Median (smallest–largest) of the repetitions. Absolute figures hold for this machine and "
+      "for "
+      "AF_XDP in copy\nmode on veth; what carries over is the ratios. Delay: p50 / p99. CPU: "
+      "seconds on the forwarder's CPU, and of the\nreceiving NAPI thread where that is elsewhere, "
+      "per million frames, flooded; "
+      "system calls per frame, flooded.\n\n";
+  if (with_plot) text += "![Forwarding](forward.svg)\n\n";
+  for (const ScenarioResult& scenario : results.scenarios) {
+    text += fmt::format("## {}\n\n{}|---|", heading(scenario), markdown_row(kTitles));
+    for (size_t i = 1; i < kTitles.size(); ++i) text += "---:|";
+    text += "\n";
+    for (const Summary& summary : scenario.summaries) text += markdown_row(cells_of(summary));
+    text += fmt::format("\n{}\n\n", verified(scenario));
+  }
+  Cells lines = remarks(results);
+  append_limits(results, lines);
+  if (!lines.empty()) text += "## To be known\n\n";
+  for (const std::string& line : lines) text += fmt::format("- {}\n", line);
+  text +=
+      "\n## Devices\n\n| name | what | version | receive on CPU | settings "
+      "|\n|---|---|---|---|---|\n";
+  for (const DutInfo& dut : results.duts) {
+    text += markdown_row({dut.name, dut.description, dut.version,
+                          dut.receive_cpu < 0 ? kNothing : fmt::to_string(dut.receive_cpu),
+                          settings_text(dut.settings)});
+  }
+  text += "\n## How\n\n";
+  for (const auto& [name, value] : results.method) text += fmt::format("- {}: {}\n", name, value);
+  text += "\n## Machine\n\n";
+  for (const auto& [name, value] : results.machine) text += fmt::format("- {}: {}\n", name, value);
+  return text;
+}
+
+}  // namespace starocean::bench

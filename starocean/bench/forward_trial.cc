@@ -1,0 +1,299 @@
+#include "starocean/bench/forward_trial.h"
+
+#include <cerrno>
+#include <chrono>
+#include <optional>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "starocean/base/clock.h"
+#include "starocean/bench/generator.h"
+#include "starocean/bench/receiver.h"
+
+namespace starocean::bench {
+namespace {
+
+using testbed::CpuTime;
+
+constexpr uint64_t kPollMs = 20;
+constexpr uint64_t kQuietNs = 60 * kNsPerMs;
+constexpr uint64_t kResidualNs = 2 * kNsPerSecond;
+constexpr uint64_t kOverrunMs = 3000;  // that a generator may take longer than asked
+constexpr uint32_t kFirstStream = 1;
+constexpr uint32_t kLastStream = 15;
+constexpr double kTeachingPps = 250'000;
+constexpr uint32_t kTeachingRounds = 3;
+constexpr uint64_t kFewestTaught = 64;  // frames: one alone may be lost while a device starts
+constexpr uint32_t kSmallWindow = 256;
+constexpr uint32_t kManyFlows = 1 << 16;
+
+// Frames of one flow within a trial are few when there are many flows; a small window saves the
+// checker cache misses that would be the instrument's, not the device's.
+uint32_t window_for(uint32_t flows) {
+  return flows >= kManyFlows ? kSmallWindow : 0;
+}
+
+// One frame for every pair of stations.
+TrafficSpec teaching_traffic(const TrafficSpec& traffic) {
+  TrafficSpec teaching = traffic;
+  teaching.frame_bytes = {traffic.shortest_frame_bytes()};
+  teaching.random_order = false;
+  teaching.flows = static_cast<uint32_t>(
+      std::max<uint64_t>({1, traffic.source_mac.count, traffic.destination_mac.count}));
+  return teaching;
+}
+
+TrafficSpec backwards(TrafficSpec traffic) {
+  std::swap(traffic.source, traffic.destination);
+  std::swap(traffic.source_mac, traffic.destination_mac);
+  std::swap(traffic.source_port, traffic.destination_port);
+  return traffic;
+}
+
+DelaySummary summary_of(const DelayHistogram& delays) {
+  constexpr double kP50 = 0.5, kP90 = 0.9, kP99 = 0.99, kP999 = 0.999;
+  return {.count = delays.count(),
+          .mean_ns = delays.mean_ns(),
+          .p50_ns = delays.quantile_ns(kP50),
+          .p90_ns = delays.quantile_ns(kP90),
+          .p99_ns = delays.quantile_ns(kP99),
+          .p999_ns = delays.quantile_ns(kP999),
+          .max_ns = delays.max_ns()};
+}
+
+double seconds_of(uint64_t ns) {
+  return static_cast<double>(ns) / static_cast<double>(kNsPerSecond);
+}
+
+}  // namespace
+
+tl::unexpected<Error> interrupted() {
+  return fail("cannot go on measuring", "interrupted", {}, EINTR);
+}
+
+struct TrialRunner::State {
+  State(Options wanted, Receiver checker, Generator sender)
+      : options(std::move(wanted)), receiver(std::move(checker)), generator(std::move(sender)) {}
+
+  struct CpuMark {
+    uint64_t at_ns = 0;
+    CpuTime generator_cpu, forwarder_cpu, process;
+    uint64_t receive_ns = 0;
+    uint64_t check_ns = 0;
+  };
+  CpuMark mark() const;
+  CpuUse between(const CpuMark& before, const CpuMark& after) const;
+  const char* checked_at() const {
+    return options.check_at_sender ? ForwardRig::kGenerator : ForwardRig::kSink;
+  }
+  bool stopping() const { return options.stop != nullptr && *options.stop; }
+  Status send(Generator& from, const Load& load) const;
+  void wait_for_residual(uint64_t generated) const;
+  Status teach_one_way(bool forwards);
+
+  Options options;
+  Receiver receiver;
+  Generator generator;
+  std::vector<pid_t> processes;
+  std::function<DutCounts()> counts;
+  uint32_t stream = kFirstStream;
+};
+
+TrialRunner::State::CpuMark TrialRunner::State::mark() const {
+  CpuMark mark;
+  mark.at_ns = monotonic_ns();
+  if (auto time = testbed::cpu_time(options.placement.generator_cpu)) mark.generator_cpu = *time;
+  if (auto time = testbed::cpu_time(options.placement.forwarder_cpu)) mark.forwarder_cpu = *time;
+  for (const pid_t process : processes) {
+    const auto time = testbed::process_time(process);
+    if (!time) continue;
+    mark.process.user_ns += time->user_ns;
+    mark.process.system_ns += time->system_ns;
+  }
+  for (const NapiThread& napi : options.rig->napi()) {
+    if (napi.device == ForwardRig::kIn) mark.receive_ns += run_time_ns(napi.thread);
+    if (napi.device == checked_at()) mark.check_ns += run_time_ns(napi.thread);
+  }
+  return mark;
+}
+
+CpuUse TrialRunner::State::between(const CpuMark& before, const CpuMark& after) const {
+  return {.wall_s = seconds_of(after.at_ns - before.at_ns),
+          .generator_cpu = after.generator_cpu - before.generator_cpu,
+          .forwarder_cpu = after.forwarder_cpu - before.forwarder_cpu,
+          .receive_s = seconds_of(after.receive_ns - before.receive_ns),
+          .check_s = seconds_of(after.check_ns - before.check_ns),
+          .process = after.process - before.process};
+}
+
+// Until the run is over.
+Status TrialRunner::State::send(Generator& from, const Load& load) const {
+  if (stopping()) return interrupted();
+  if (Status started = from.start(load); !started) return started;
+  uint64_t longest_ns = load.duration_ns;
+  if (load.count != 0 && load.frames_per_second > 0) {
+    longest_ns = static_cast<uint64_t>(static_cast<double>(load.count) / load.frames_per_second *
+                                       static_cast<double>(kNsPerSecond));
+  }
+  const uint64_t deadline_ns = monotonic_ns() + longest_ns + kOverrunMs * kNsPerMs;
+  while (!from.wait(kPollMs)) {
+    if (stopping() || monotonic_ns() > deadline_ns) {
+      from.stop();
+      break;
+    }
+  }
+  if (stopping()) return interrupted();
+  return from.outcome();
+}
+
+void TrialRunner::State::wait_for_residual(uint64_t generated) const {
+  const uint64_t deadline_ns = monotonic_ns() + kResidualNs;
+  uint64_t seen = receiver.read().received;
+  uint64_t last_change_ns = monotonic_ns();
+  while (seen < generated && !stopping()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    const uint64_t now_ns = monotonic_ns();
+    const uint64_t received = receiver.read().received;
+    if (received != seen) last_change_ns = now_ns;
+    seen = received;
+    if (now_ns > deadline_ns || now_ns - last_change_ns > kQuietNs) return;
+  }
+}
+
+Status TrialRunner::State::teach_one_way(bool forwards) {
+  const ForwardRig& rig = *options.rig;
+  const auto& from = forwards ? rig.sender() : rig.sink();
+  const auto& to = forwards ? rig.sink() : rig.sender();
+  const char* from_device = forwards ? ForwardRig::kGenerator : ForwardRig::kSink;
+  TrafficSpec traffic = teaching_traffic(options.traffic);
+  if (!forwards) traffic = backwards(traffic);
+  std::optional<Receiver> checker;
+  if (!forwards) {
+    const auto inside = to.enter();
+    auto made = Receiver::create(
+        {.device = ForwardRig::kGenerator, .flows = traffic.flows, .window = kSmallWindow});
+    if (!made) return fail(made.error());
+    checker.emplace(std::move(*made));
+  }
+  const auto inside = from.enter();
+  auto teacher = Generator::create(
+      {.device = from_device, .traffic = traffic, .cpu = options.placement.generator_cpu});
+  if (!teacher) return fail(teacher.error());
+  Receiver& counter = forwards ? receiver : *checker;
+  uint64_t lost = 0;
+  for (uint32_t round = 0; round < kTeachingRounds; ++round) {
+    counter.reset(0);
+    const uint64_t count = std::max<uint64_t>(traffic.flows, kFewestTaught);
+    if (Status sent = send(*teacher, {.frames_per_second = kTeachingPps, .count = count}); !sent) {
+      return sent;
+    }
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kQuietNs));
+    lost = counter.read().lost(teacher->read().generated);
+    if (lost == 0) return {};
+  }
+  return fail("cannot teach the device under test all addresses",
+              fmt::format("of {} frames sent {} at {:.0f} per second it lost {}",
+                          std::max<uint64_t>(traffic.flows, kFewestTaught),
+                          forwards ? "forwards" : "backwards", kTeachingPps, lost));
+}
+
+TrialRunner::TrialRunner(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TrialRunner::~TrialRunner() = default;
+
+Result<std::unique_ptr<TrialRunner>> TrialRunner::create(const Options& options) {
+  const ForwardRig& rig = *options.rig;
+  auto receiver = [&] {
+    const auto inside = options.check_at_sender ? rig.sender().enter() : rig.sink().enter();
+    return Receiver::create(
+        {.device = options.check_at_sender ? ForwardRig::kGenerator : ForwardRig::kSink,
+         .flows = options.traffic.flows,
+         .stream = kFirstStream,
+         .window = window_for(options.traffic.flows),
+         .mode = xsk::AttachMode::kNative});
+  }();
+  if (!receiver) return fail(receiver.error());
+  auto generator = [&] {
+    const auto inside = rig.sender().enter();
+    return Generator::create({.device = ForwardRig::kGenerator,
+                              .traffic = options.traffic,
+                              .cpu = options.placement.generator_cpu});
+  }();
+  if (!generator) return fail(generator.error());
+  return std::unique_ptr<TrialRunner>(new TrialRunner(
+      std::make_unique<State>(options, std::move(*receiver), std::move(*generator))));
+}
+
+void TrialRunner::watch(std::vector<pid_t> processes, std::function<DutCounts()> counts) {
+  state_->processes = std::move(processes);
+  state_->counts = std::move(counts);
+}
+
+Status TrialRunner::wait_until_forwarding(uint64_t timeout_ms) {
+  constexpr double kPps = 2000;
+  constexpr uint64_t kFrames = 20;
+  const uint64_t deadline_ns = monotonic_ns() + timeout_ms * kNsPerMs;
+  while (monotonic_ns() < deadline_ns) {
+    state_->receiver.reset(0);
+    if (Status sent =
+            state_->send(state_->generator, {.frames_per_second = kPps, .count = kFrames});
+        !sent) {
+      return sent;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(kPollMs));
+    if (state_->receiver.read().received != 0) return {};
+  }
+  return fail("cannot measure it", fmt::format("no frame came out within {} ms", timeout_ms));
+}
+
+Status TrialRunner::teach() {
+  Status taught = state_->teach_one_way(false);
+  if (taught) taught = state_->teach_one_way(true);
+  return taught;
+}
+
+Result<Trial> TrialRunner::run(double pps, double seconds) {
+  State& state = *state_;
+  const Load load{.frames_per_second = pps,
+                  .duration_ns = static_cast<uint64_t>(seconds * static_cast<double>(kNsPerSecond)),
+                  .stream = state.stream};
+  state.stream = state.stream == kLastStream ? kFirstStream : state.stream + 1;
+  state.receiver.reset(load.stream);
+  const DutCounts counts_before = state.counts ? state.counts() : DutCounts{};
+  const State::CpuMark before = state.mark();
+  if (Status sent = state.send(state.generator, load); !sent) return fail(sent.error());
+  const State::CpuMark after = state.mark();
+  const SendReport sent = state.generator.read();
+  state.wait_for_residual(sent.generated);
+  const DutCounts counts_after = state.counts ? state.counts() : DutCounts{};
+  const ReceiveReport got = state.receiver.read();
+  Trial trial;
+  trial.asked_pps = pps;
+  trial.seconds = seconds;
+  trial.offered_pps = sent.generated_per_second();
+  trial.received_pps = got.received_per_second();
+  trial.generated = sent.generated;
+  trial.refused = sent.dropped;
+  trial.received = got.distinct();
+  trial.lost = got.lost(sent.generated);
+  trial.duplicates = got.duplicates;
+  trial.reordered = got.reordered;
+  trial.corrupted = got.corrupted;
+  trial.uncertain = got.beyond_window + got.contended + got.unknown_flow;
+  trial.max_late_ns = sent.max_late_ns;
+  trial.reached = sent.reached(load);
+  trial.sent_delay = summary_of(got.sent_delay);
+  trial.scheduled_delay = summary_of(got.scheduled_delay);
+  trial.cpu = state.between(before, after);
+  if (counts_before.system_calls && counts_after.system_calls && trial.received != 0) {
+    trial.system_calls_per_packet =
+        static_cast<double>(*counts_after.system_calls - *counts_before.system_calls) /
+        static_cast<double>(trial.received);
+  }
+  if (counts_before.flooded && counts_after.flooded) {
+    trial.flooded = *counts_after.flooded - *counts_before.flooded;
+  }
+  return trial;
+}
+
+}  // namespace starocean::bench

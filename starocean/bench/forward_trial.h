@@ -1,0 +1,61 @@
+// Trials of a forwarding benchmark: frames of one description are sent at a given rate for a given time, and
+// every one that comes out is checked.
+//
+// Offered is what the generator handed to its device; a frame that found the ring of in0 full (256 frames,
+// the veth's receive ring) is lost like any other. The rate counts from the first frame to the last. After
+// the last, a trial waits until nothing has come for 60 ms, 2 s at most (RFC 2544, section 23: 2 s).
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "starocean/base/result.h"
+#include "starocean/bench/forward_results.h"
+#include "starocean/bench/forward_rig.h"
+#include "starocean/bench/traffic_spec.h"
+
+namespace starocean::bench {
+
+// What a device under test can say of itself, read before and after a trial. Absent: it cannot say.
+struct DutCounts {
+  std::optional<uint64_t> system_calls;
+  std::optional<uint64_t> flooded;
+};
+
+class TrialRunner {
+ public:
+  struct Options {
+    const ForwardRig* rig = nullptr;  // outlives this; not pinned yet
+    TrafficSpec traffic;
+    Placement placement;
+    bool check_at_sender = false;             // the device under test sends frames back
+    const std::atomic<bool>* stop = nullptr;  // outlives this; true: end soon
+  };
+  // Attaches the checker to the sink.
+  static Result<std::unique_ptr<TrialRunner>> create(const Options& options);
+  ~TrialRunner();
+
+  // `processes`: of the device under test, for CPU time. `counts` may be empty.
+  void watch(std::vector<pid_t> processes, std::function<DutCounts()> counts);
+
+  // Sends a few frames until some come out: bounded by `timeout_ms`.
+  Status wait_until_forwarding(uint64_t timeout_ms);
+  // Lets a switch learn where every address is, both ways, until no frame is lost (three rounds at most).
+  // Frames sent backwards are counted where they come out too.
+  Status teach();
+
+  // `pps` 0: flood. An error if interrupted, or the generator fails.
+  Result<Trial> run(double pps, double seconds);
+
+ private:
+  struct State;
+  explicit TrialRunner(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// The error of what ends because the user wants it.
+tl::unexpected<Error> interrupted();
+
+}  // namespace starocean::bench

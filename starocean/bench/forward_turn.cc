@@ -1,0 +1,216 @@
+#include "starocean/bench/forward_turn.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "starocean/base/clock.h"
+
+namespace starocean::bench {
+namespace {
+
+constexpr uint64_t kFirstFrameMs = 10'000;
+constexpr double kWarmUpSeconds = 0.3;
+constexpr double kWarmUpPps = 200'000;
+constexpr double kLeastRoughSeconds = 0.25;
+constexpr double kRoughShare = 0.25;  // of a full trial
+constexpr double kFirstFactor = 1.3;
+constexpr double kLaterFactor = 1.04;
+constexpr double kNdrOfPdr = 0.9;
+constexpr double kVeryMany = 1e-9;
+
+double seconds_of(uint64_t ns) {
+  return static_cast<double>(ns) / static_cast<double>(kNsPerSecond);
+}
+
+// All that lives during a turn, in the order in which it has to be made.
+class TurnRun {
+ public:
+  TurnRun(const TurnOptions& options, DutInfo& info) : options_(options), info_(info) {}
+
+  Status set_up();  // the wires: must work
+  Status start_device();
+  Status measure(Turn& turn);
+  const Turn& counted() const { return counted_; }
+  std::string pinning_lost() const { return rig_->pinning_lost(); }
+
+ private:
+  Result<Trial> trial(double pps, double seconds);
+  Result<RateFound> search(double loss_ratio, SearchStart start);
+  Status measure_rates(Turn& turn);
+  Status measure_delays(Turn& turn);
+  void say(const std::string& what) const {
+    if (options_.progress) options_.progress(what);
+  }
+
+  const TurnOptions& options_;
+  DutInfo& info_;
+  TrafficSpec traffic_;
+  std::unique_ptr<ForwardRig> rig_;
+  std::unique_ptr<TrialRunner> runner_;
+  std::unique_ptr<Dut> dut_;  // ends before its wires go
+  Turn counted_;              // sums over all trials
+};
+
+Status TurnRun::set_up() {
+  dut_ = options_.type->make();
+  traffic_ = options_.traffic;
+  dut_->adapt(traffic_);
+  auto rig = ForwardRig::create(1500);
+  if (!rig) return fail(rig.error());
+  rig_ = std::move(*rig);
+  auto runner = TrialRunner::create({.rig = rig_.get(),
+                                     .traffic = traffic_,
+                                     .placement = options_.placement,
+                                     .check_at_sender = dut_->sends_back(),
+                                     .stop = options_.stop});
+  if (!runner) return fail(runner.error());
+  runner_ = std::move(*runner);
+  return {};
+}
+
+Status TurnRun::start_device() {
+  const DutSite site{.rig = *rig_,
+                     .placement = options_.placement,
+                     .directory = options_.directory,
+                     .mtu = 1500,
+                     .macs = traffic_.source_mac.count + traffic_.destination_mac.count};
+  if (Status started = dut_->start(site); !started) return started;
+  info_.version = dut_->version();
+  info_.settings = dut_->settings();
+  info_.receive_cpu = receive_cpu_of(options_);
+  info_.receives_elsewhere = info_.receive_cpu != options_.placement.forwarder_cpu;
+  if (Status pinned = rig_->pin(options_.placement, info_.receive_cpu); !pinned) return pinned;
+  runner_->watch(dut_->processes(), [this] { return dut_->counts(); });
+  if (Status forwarding = runner_->wait_until_forwarding(kFirstFrameMs); !forwarding) {
+    const Status alive = dut_->health();
+    return alive ? forwarding : alive;
+  }
+  return dut_->learns() ? runner_->teach() : Status{};
+}
+
+Result<Trial> TurnRun::trial(double pps, double seconds) {
+  auto trial = runner_->run(pps, seconds);
+  if (!trial) return trial;
+  if (Status alive = dut_->health(); !alive) return fail(alive.error());
+  ++counted_.trials;
+  counted_.frames_verified += trial->received;
+  counted_.corrupted += trial->corrupted;
+  counted_.duplicates += trial->duplicates;
+  counted_.reordered += trial->reordered;
+  counted_.stolen_s += seconds_of(trial->cpu.generator_cpu.stolen_ns) +
+                       seconds_of(trial->cpu.forwarder_cpu.stolen_ns);
+  return trial;
+}
+
+Result<RateFound> TurnRun::search(double loss_ratio, SearchStart start) {
+  const SearchGoal goal{
+      .loss_ratio = loss_ratio,
+      .precision = options_.precision,
+      .trial_seconds = options_.trial_seconds,
+      .rough_seconds = std::max(kLeastRoughSeconds, options_.trial_seconds * kRoughShare),
+      .confirm_seconds = options_.trial_seconds};
+  RateFound found;
+  const auto one = [&](double pps, double seconds) -> Result<TrialVerdict> {
+    auto done = trial(pps, seconds);
+    if (!done) return fail(done.error());
+    found.trial = *done;
+    say(fmt::format("{} at {:.3f} Mpps: loss {:.4f} %", loss_ratio > 0 ? "PDR" : "NDR", pps / 1e6,
+                    done->loss_ratio() * 100));
+    return TrialVerdict{.offered_pps = done->offered_pps,
+                        .loss_ratio = done->loss_ratio(),
+                        .reached = done->reached};
+  };
+  auto result = search_rate(goal, start, one);
+  if (!result) return fail(result.error());
+  found.search = *result;
+  return found;
+}
+
+Status TurnRun::measure_rates(Turn& turn) {
+  if (options_.measures.flood) {
+    say("flooding");
+    auto flood = trial(0, options_.trial_seconds);
+    if (!flood) return fail(flood.error());
+    turn.flood = *flood;
+  }
+  if (options_.measures.pdr) {
+    SearchStart start{.pps = options_.pdr_guess_pps, .factor = kLaterFactor};
+    if (start.pps <= 0) {
+      start = {.pps = turn.flood ? turn.flood->received_pps * kNdrOfPdr : 1e6,
+               .factor = kFirstFactor};
+    }
+    auto pdr = search(options_.loss_ratio, start);
+    if (!pdr) return fail(pdr.error());
+    turn.pdr = *pdr;
+  }
+  if (options_.measures.ndr) {
+    SearchStart start{.pps = options_.ndr_guess_pps, .factor = kLaterFactor};
+    if (start.pps <= 0) {
+      start = {.pps = turn.pdr && turn.pdr->search.pps > 0 ? turn.pdr->search.pps * kNdrOfPdr : 1e6,
+               .factor = kFirstFactor};
+    }
+    auto ndr = search(0, start);
+    if (!ndr) return fail(ndr.error());
+    turn.ndr = *ndr;
+  }
+  return {};
+}
+
+Status TurnRun::measure_delays(Turn& turn) {
+  say("measuring delay");
+  if (turn.pdr && turn.pdr->search.pps > kVeryMany) {
+    auto half = trial(turn.pdr->search.pps / 2, options_.trial_seconds);
+    if (!half) return fail(half.error());
+    turn.delay_half = *half;
+  }
+  auto common = trial(options_.common_pps, options_.trial_seconds);
+  if (!common) return fail(common.error());
+  turn.delay_common = *common;
+  return {};
+}
+
+Status TurnRun::measure(Turn& turn) {
+  if (auto warm = trial(kWarmUpPps, kWarmUpSeconds); !warm) return fail(warm.error());
+  Status measured = measure_rates(turn);
+  if (measured && options_.measures.delay) measured = measure_delays(turn);
+  return measured;
+}
+
+}  // namespace
+
+int receive_cpu_of(const TurnOptions& options) {
+  if (options.receive_cpu >= 0) return options.receive_cpu;
+  const bool in_kernel =
+      options.type->kind == DutKind::kKernel || options.type->kind == DutKind::kCeiling;
+  return in_kernel ? options.placement.forwarder_cpu : options.placement.generator_cpu;
+}
+
+Result<Turn> measure_turn(const TurnOptions& options, DutInfo& info) {
+  const uint64_t began_ns = monotonic_ns();
+  TurnRun run(options, info);
+  if (options.progress) options.progress("setting up");
+  if (Status ready = run.set_up(); !ready) return fail(ready.error());
+  Turn turn;
+  Status done = run.start_device();
+  if (done) done = run.measure(turn);
+  if (!done) {
+    turn.failure = done.error().message();
+  } else {
+    turn.failure = run.pinning_lost();
+  }
+  const Turn& counted = run.counted();
+  turn.failure_code = done ? 0 : done.error().code();
+  turn.dut = info.name;
+  turn.trials = counted.trials;
+  turn.frames_verified = counted.frames_verified;
+  turn.corrupted = counted.corrupted;
+  turn.duplicates = counted.duplicates;
+  turn.reordered = counted.reordered;
+  turn.stolen_s = counted.stolen_s;
+  turn.wall_s = seconds_of(monotonic_ns() - began_ns);
+  return turn;
+}
+
+}  // namespace starocean::bench

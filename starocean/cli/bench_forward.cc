@@ -1,0 +1,186 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <iostream>
+#include <memory>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "starocean/bench/dut.h"
+#include "starocean/bench/forward_bench.h"
+#include "starocean/bench/forward_report.h"
+#include "starocean/cli/command_line.h"
+
+namespace starocean::cli {
+namespace {
+
+using bench::ForwardOptions;
+
+constexpr double kPercent = 100;
+constexpr double kQuickTrialSeconds = 0.2;
+constexpr double kQuickPrecision = 0.25;
+
+std::atomic<bool> stop_asked = false;
+
+void ask_to_stop(int) {
+  stop_asked = true;
+}
+
+struct ForwardWords {
+  std::vector<std::string> duts;
+  std::vector<std::string> scenarios = {"64@1k"};
+  std::string order = "random";
+  double loss_percent = 0.1;
+  double precision_percent = 1;
+  bool quick = false;
+  std::string out_directory;
+  ForwardOptions options;
+};
+
+// A line that is overwritten, on a terminal; nothing elsewhere.
+class Progress {
+ public:
+  explicit Progress(std::ostream& out) : out_(out), terminal_(isatty(STDERR_FILENO) != 0) {}
+  void now(const std::string& text) {
+    if (terminal_) out_ << "\r\033[K" << text << std::flush;
+  }
+  void line(const std::string& text) { out_ << (terminal_ ? "\r\033[K" : "") << text << std::endl; }
+
+ private:
+  std::ostream& out_;
+  bool terminal_;
+};
+
+void apply(ForwardWords& words, const std::string& command) {
+  ForwardOptions& options = words.options;
+  options.duts = words.duts;
+  options.loss_ratio = words.loss_percent / kPercent;
+  options.precision = words.precision_percent / kPercent;
+  options.random_order = words.order == "random";
+  options.command = command;
+  for (const std::string& text : words.scenarios) {
+    options.scenarios.push_back(*bench::parse_scenario(text));
+  }
+  if (!words.quick) return;
+  options.pairs = 1;
+  options.trial_seconds = kQuickTrialSeconds;
+  options.precision = kQuickPrecision;
+}
+
+int run_bench(Context& context, ForwardWords& words, const std::string& command) {
+  apply(words, command);
+  if (Status good = bench::check(words.options); !good) return fail_with(context, good.error());
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) signal(number, ask_to_stop);
+  Progress progress(context.err);
+  const auto results = bench::run_forward_bench(
+      words.options, stop_asked, [&](const std::string& text) { progress.now(text); },
+      [&](const bench::Turn& turn, const bench::Scenario& scenario) {
+        progress.line(fmt::format("[{} {}] {}: {}", scenario.label, turn.pair, turn.dut,
+                                  bench::turn_text(turn)));
+      });
+  if (!results) return fail_with(context, results.error());
+  progress.now("");
+  if (context.json) {
+    context.out << bench::forward_json(*results).dump(1) << '\n';
+  } else {
+    context.out << bench::forward_text(*results);
+  }
+  if (!words.out_directory.empty()) {
+    const auto written = bench::write_report(*results, words.out_directory);
+    if (!written) return fail_with(context, written.error());
+    for (const std::string& note : written->notes) progress.line("starocean: " + note);
+    progress.line(fmt::format("starocean: wrote {}", fmt::join(written->files, ", ")));
+  }
+  return results->interrupted ? kFailed : kDone;
+}
+
+std::string check_scenario(const std::string& text) {
+  const auto scenario = bench::parse_scenario(text);
+  return scenario ? "" : scenario.error().message();
+}
+
+std::string check_dut(const std::string& name) {
+  if (bench::find_dut_type(name) != nullptr) return "";
+  return fmt::format("'{}' is no device under test", name);
+}
+
+std::string dut_help() {
+  std::string text = "What to measure (everything):";
+  for (const bench::DutType& type : bench::dut_types()) text += fmt::format(" {}", type.name);
+  return text;
+}
+
+void add_options(CLI::App& command, ForwardWords& words) {
+  ForwardOptions& options = words.options;
+  for (const bench::DutType& type : bench::dut_types()) words.duts.emplace_back(type.name);
+  command.add_option("--dut", words.duts, dut_help())
+      ->delimiter(',')
+      ->type_name("NAMES")
+      ->check(check_dut, "");
+  command
+      .add_option("--scenario", words.scenarios,
+                  "SIZE@FLOWS, or SIZE@FLOWSxPAIRS: 64@1k, imix@1k, 64@1Mx2 (several, with blanks)")
+      ->type_name("WORDS")
+      ->capture_default_str()
+      ->check(check_scenario, "");
+  command.add_option("--pairs", options.pairs, "Repetitions, interleaved")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000), "")
+      ->capture_default_str();
+  command
+      .add_option("--trial-seconds", options.trial_seconds, "Length of a trial; below 1 no result")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(bench::kShortestTrialSeconds, 3600.0), "")
+      ->capture_default_str();
+  command.add_option("--loss", words.loss_percent, "Loss that PDR allows")
+      ->type_name("PERCENT")
+      ->check(CLI::Range(0.0, 50.0), "")
+      ->capture_default_str();
+  command.add_option("--precision", words.precision_percent, "How closely rates are searched")
+      ->type_name("PERCENT")
+      ->check(CLI::Range(0.01, 50.0), "")
+      ->capture_default_str();
+  command.add_option("--order", words.order, "Flows of consecutive frames: random or turn")
+      ->check(CLI::IsMember({"random", "turn"}), "")
+      ->capture_default_str();
+  command.add_option("--generator-cpu", options.placement.generator_cpu, "Generator and checker")
+      ->type_name("CPU")
+      ->check(CLI::Range(0, 1023), "")
+      ->capture_default_str();
+  command.add_option("--forwarder-cpu", options.placement.forwarder_cpu, "The device under test")
+      ->type_name("CPU")
+      ->check(CLI::Range(0, 1023), "")
+      ->capture_default_str();
+  command
+      .add_option(
+          "--receive-cpu", options.receive_cpu,
+          "Receive processing of in0 (the generator's; for what is in the kernel, the forwarder's)")
+      ->type_name("CPU")
+      ->check(CLI::Range(0, 1023), "");
+  command.add_option("--out", words.out_directory, "Write forward.json, .md, .svg and .png there")
+      ->type_name("DIR");
+  command.add_flag("--quick", words.quick, "A test of the instrument, in seconds; no result");
+}
+
+}  // namespace
+
+void add_bench_forward(CLI::App& bench, Context& context) {
+  CLI::App* const command = bench.add_subcommand(
+      "forward",
+      "Measure how fast starocean and other systems forward frames, on the same wires in network\n"
+      "namespaces: rate at a stated loss, flooded rate, delay, CPU. Every frame is checked. Leave\n"
+      "the machine alone meanwhile.");
+  command->fallthrough();
+  add_json_flag(*command, context);
+  const auto words = std::make_shared<ForwardWords>();
+  add_options(*command, *words);
+  command->callback([words, &context, command] {
+    const std::string text = "starocean bench forward";
+    (void)command;
+    context.exit_code = run_bench(context, *words, text);
+  });
+}
+
+}  // namespace starocean::cli
