@@ -98,7 +98,8 @@ Status Emulator::build(const std::array<dataplane::LinkState, kSides>& links) {
     // All queues receive; one transmits, so that packets leave in one order.
     auto attached = dataplane::AttachedPort::open(
         *umem_, *pool_, PortId(static_cast<uint16_t>(side)), port, links[side],
-        std::vector<WorkerId>(links[side].rx_queues, WorkerId(0)));
+        std::vector<WorkerId>(links[side].rx_queues, WorkerId(0)),
+        dataplane::Patience::kForTearDown);
     if (!attached) return fail(attached.error());
     ports_[side] = std::move(*attached);
     states_[side].multi_buffer = ports_[side]->multi_buffer();
