@@ -30,6 +30,10 @@
 // from any. Both threads work in the network namespace that create() was called in. To end a run, the
 // generating thread gets the signal stop_signal(), whose handler start() installs process-wide.
 //
+// Real-time scheduling is inherited from the caller of start(): the watching thread then runs one priority above
+// the generating one, so that counts and durations end a run; but a caller of the same priority on the same
+// CPU does not get to call stop().
+//
 // Privileges: CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON, and CAP_SYS_ADMIN where create() and start() are called
 // in different network namespaces. Linux 6.1 with BTF.
 //

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -45,6 +46,17 @@ Status install_handler() {
 
 int take_word(void*, void*, size_t) {
   return 0;
+}
+
+// A thread under SCHED_FIFO or SCHED_RR is not displaced by others of its priority, and threads inherit it: the
+// watcher, above the generating thread, can end it even on one CPU. Without the right to do so nothing changes.
+void rise_above_generator() {
+  int policy = 0;
+  sched_param priority{};
+  if (pthread_getschedparam(pthread_self(), &policy, &priority) != 0) return;
+  if (policy != SCHED_FIFO && policy != SCHED_RR) return;
+  priority.sched_priority = std::min(priority.sched_priority + 1, sched_get_priority_max(policy));
+  pthread_setschedparam(pthread_self(), policy, &priority);
 }
 
 struct FreeRing {
@@ -154,6 +166,7 @@ void LiveRun::State::signal_until_left(std::thread& generating) {
 
 void LiveRun::State::watch() {
   std::thread generating([this] { generate(); });
+  rise_above_generator();
   pollfd watched[] = {{.fd = wake_fd, .events = POLLIN, .revents = 0},
                       {.fd = ring_buffer__epoll_fd(ended.get()), .events = POLLIN, .revents = 0}};
   while (poll(watched, std::size(watched), -1) < 0 && errno == EINTR) {
