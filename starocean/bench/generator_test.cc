@@ -3,6 +3,9 @@
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <linux/if_link.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "bpf/probe.h"
 #include "starocean/base/check.h"
@@ -197,6 +201,31 @@ TEST_F(GeneratorTest, GoesOnInANewCallWhenTheKernelReturns) {
   EXPECT_EQ(report.pauses, 1u);
   EXPECT_GT(report.paused_ns, 0u);
   EXPECT_LT(report.paused_ns, report.last_ns - report.first_ns);
+}
+
+// Under SCHED_FIFO the threads of a run inherit a priority at which none of them displaces the other.
+TEST_F(GeneratorTest, ARunInRealTimeEndsOnOneCpu) {
+  pass_all_at_sink();
+  Generator generator = make({}, 0);
+  // Instead of a machine that hangs: death of a real-time thread that has not slept for so long.
+  constexpr rlim_t kLongest_us = 10'000'000;
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_RTTIME, &before), 0);
+  const rlimit bounded{.rlim_cur = kLongest_us, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_RTTIME, &bounded), 0);
+  std::thread caller([&generator] {
+    cpu_set_t first;
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    pthread_setaffinity_np(pthread_self(), sizeof(first), &first);
+    const sched_param lowest{.sched_priority = 1};
+    ASSERT_EQ(pthread_setschedparam(pthread_self(), SCHED_FIFO, &lowest), 0);
+    EXPECT_EQ(send(generator, {.count = 20'000}).generated, 20'000u);
+    EXPECT_EQ(send(generator, {.frames_per_second = 50'000, .duration_ns = 50'000'000}).generated,
+              2500u);
+  });
+  caller.join();
+  setrlimit(RLIMIT_RTTIME, &before);
 }
 
 TEST_F(GeneratorTest, WhatCannotBeSentIsRefused) {
