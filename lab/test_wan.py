@@ -250,7 +250,7 @@ def test_packets_sent_ahead_overtake(scene):
     """The meaning of tc-netem(8): a share skips the delay."""
     count, delay_s = 1000, 1
     scene.two_hosts(ipv6=False)
-    wan = scene.wan(delay=f"{delay_s}s", reorder="5%", seed=4)
+    wan = scene.wan(delay=f"{delay_s}s", reorder="5%", reorder_by="ahead", seed=4)
     with contextlib.ExitStack() as stack:
         a_wire, b_wire = scene.wires(stack)
         for _ in range(5):

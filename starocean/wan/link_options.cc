@@ -53,8 +53,8 @@ Status check(const LinkOptions& options) {
                 "make delay at least as long as jitter");
   }
   if (options.reorder > 0 && options.reorder_by_ns == 0 && options.delay_ns == 0) {
-    return fail("reorder without a delay", "a packet that skips no delay overtakes nobody",
-                "set delay, or reorder_by to hold packets back instead");
+    return fail("reorder ahead without a delay", "a packet that skips no delay overtakes nobody",
+                "set delay, or let reorder_by be a time to hold packets back instead");
   }
   return check_loss(options);
 }

@@ -56,11 +56,13 @@ struct LinkOptions {
   double duplicate = 0;  // share of packets that arrive twice, the copy right behind
   double corrupt = 0;  // share of packets with one bit flipped, somewhere after the Ethernet header
 
-  // Share of packets that leave the order. reorder_by_ns 0: they skip delay and jitter and leave at
-  // once, ahead of all that is on its way (the meaning of tc-netem(8)'s "reorder"). Otherwise: they are
-  // held back for so long on top of delay and jitter, and those behind overtake.
+  // Share of packets that leave the order: they are held back for reorder_by_ns on top of delay and
+  // jitter, and those behind overtake. Wherever packets are closer together than that, this is the share
+  // that arrives reordered in the sense of RFC 4737, section 3.3: after a packet that was sent later.
+  // reorder_by_ns 0: they skip delay and jitter and leave at once, ahead of all that is on its way. That
+  // is the meaning of tc-netem(8)'s "reorder"; what arrives late then is all that they overtake.
   double reorder = 0;
-  uint64_t reorder_by_ns = 0;
+  uint64_t reorder_by_ns = 10'000'000;
 
   uint64_t rate_bps = 0;  // bits per second of frame bytes without FCS; 0: no limit
   uint32_t overhead_bytes =

@@ -84,6 +84,7 @@ LinkOptions everything() {
   options.loss = 0.05;
   options.loss_burst = 4;
   options.reorder = 0.05;
+  options.reorder_by_ns = kNsPerMs;
   options.duplicate = 0.1;
   options.corrupt = 0.1;
   options.rate_bps = 100'000'000;

@@ -109,6 +109,8 @@ TEST(LinkWords, RefusalsSayWhatToWrite) {
   EXPECT_NE(refusal("", "x").find("it is nothing that a link has"), std::string::npos);
   refusal("jitter_shape", "pareto");
   refusal("jitter_order", "");
+  refusal("reorder_by", "0");
+  refusal("reorder_by", "behind");
   refusal("overhead", "1001");
   refusal("overhead", "-1");
   refusal("rate", "fast");
@@ -142,9 +144,10 @@ TEST(LinkOptions, WhatDoesNotGoTogetherIsRefused) {
   };
   EXPECT_NE(refused(set_all({{"delay", "5ms"}, {"jitter", "6ms"}})).find("jitter of 6ms"),
             std::string::npos);
-  EXPECT_NE(refused(set_all({{"reorder", "5%"}})).find("reorder without a delay"),
+  EXPECT_NE(refused(set_all({{"reorder", "5%"}, {"reorder_by", "ahead"}})).find("without a delay"),
             std::string::npos);
-  EXPECT_TRUE(check(set_all({{"reorder", "5%"}, {"reorder_by", "1ms"}})));
+  EXPECT_TRUE(check(set_all({{"reorder", "5%"}})));
+  EXPECT_TRUE(check(set_all({{"reorder", "5%"}, {"reorder_by", "ahead"}, {"delay", "1ms"}})));
   refused(set_all({{"loss", "1%"}, {"burst_loss", "50%"}}));
   refused(set_all({{"loss", "60%"}, {"loss_burst", "5"}, {"burst_loss", "50%"}}));
   refused(set_all({{"loss", "1%"}, {"loss_burst", "5"}, {"gap_loss", "2%"}}));

@@ -189,6 +189,20 @@ std::string format_burst(double packets) {
   return packets == 0 ? "none" : format_number(packets);
 }
 
+Result<uint64_t> parse_reorder_by_ns(std::string_view text) {
+  if (text == "ahead") return 0;
+  const auto time_ns = parse_time_ns(text);
+  if (!time_ns || *time_ns == 0) {
+    return fail(quoted(text), "it is not how packets leave the order",
+                "write for how long they are held back, as 10ms; or ahead");
+  }
+  return time_ns;
+}
+
+std::string format_reorder_by(uint64_t time_ns) {
+  return time_ns == 0 ? "ahead" : format_time(time_ns);
+}
+
 Result<uint32_t> parse_overhead(std::string_view text) {
   uint32_t bytes = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);

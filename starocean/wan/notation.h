@@ -34,6 +34,10 @@ std::string format_queue(const QueueLimit& limit);
 Result<double> parse_burst(std::string_view text);
 std::string format_burst(double packets);
 
+// As parse_time_ns, but not 0; "ahead" is 0.
+Result<uint64_t> parse_reorder_by_ns(std::string_view text);
+std::string format_reorder_by(uint64_t time_ns);
+
 // Digits, 0 to 1000.
 Result<uint32_t> parse_overhead(std::string_view text);
 
