@@ -157,7 +157,7 @@ Status Emulator::pin() {
 Status Emulator::set(const LinkPair& links) {
   uint64_t generation = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(settings_mutex_);
     if (ending_) return fail("cannot change the link", "the emulator is ending", "start it again");
     settings_ = links;
     generation = wanted_.fetch_add(1, std::memory_order_release) + 1;
@@ -180,7 +180,7 @@ void Emulator::stop() {
   if (stopped_) return;
   stopped_ = true;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(settings_mutex_);
     ending_ = true;
   }
   for (const auto& port : ports_) {
@@ -191,7 +191,7 @@ void Emulator::stop() {
     eventfd_write(wake_fd_, 1);
     thread_.join();
   }
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(ports_mutex_);
   for (size_t side = 0; side < kSides; ++side) {
     if (!ports_[side]) continue;
     last_sides_[side] = side_status(side);
@@ -223,8 +223,13 @@ SideStatus Emulator::side_status(size_t side) const {
 }
 
 EmulatorStatus Emulator::status() const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(ports_mutex_);
   EmulatorStatus status;
+  LinkPair links;
+  {
+    const std::lock_guard settings_lock(settings_mutex_);
+    links = settings_;
+  }
   status.seed = options_.seed;
   status.frames = umem_->frames();
   status.frames_free = depot_->frames() + pool_->frames();
@@ -241,7 +246,7 @@ EmulatorStatus Emulator::status() const {
     }
     const Direction& direction = *directions_[side];
     DirectionStatus& out = status.directions[side];
-    out.link = settings_[side];
+    out.link = links[side];
     direction.counters().add_to(out.counters);
     out.lateness = direction.lateness().values();
     out.held_packets = direction.held_packets();

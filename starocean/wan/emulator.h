@@ -19,6 +19,8 @@
 // Threads: open, start, stop and set_link() belong to the control thread; set() and status() to any.
 #pragma once
 
+#include <poll.h>
+
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -26,6 +28,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "starocean/base/result.h"
 #include "starocean/dataplane/attached_port.h"
@@ -145,13 +148,16 @@ class Emulator {
   std::atomic<bool> stop_{false};
   bool stopped_ = false;
 
-  mutable std::mutex mutex_;  // of the two below, and of ports_ against their closing
+  mutable std::mutex ports_mutex_;  // of ports_, against their closing
+  // Of the two below. Held for moments only: the thread takes it.
+  mutable std::mutex settings_mutex_;
   LinkPair settings_;
   bool ending_ = false;
   std::atomic<uint64_t> wanted_{0};   // generation of settings_
   std::atomic<uint64_t> adopted_{0};  // that the thread works with
 
   // The thread's own.
+  std::vector<pollfd> watched_;
   dataplane::Batch batch_;
   std::array<xsk::RxBuffer, dataplane::kBatchPackets> received_;
   uint64_t now_ns_ = 0;

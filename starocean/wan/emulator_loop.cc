@@ -1,11 +1,9 @@
 // The emulator's thread.
 
-#include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <vector>
 
 #include "starocean/base/clock.h"
 #include "starocean/base/cpu.h"
@@ -34,6 +32,12 @@ constexpr long kPauseNs = 40 * kNsPerUs;
 
 void Emulator::run() {
   prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
+  watched_.push_back({.fd = wake_fd_, .events = POLLIN, .revents = 0});
+  for (const auto& port : ports_) {
+    for (const auto& queue : port->queues()) {
+      watched_.push_back({.fd = queue->socket->fd(), .events = POLLIN, .revents = 0});
+    }
+  }
   while (!stop_.load(std::memory_order_acquire)) {
     if (wanted_.load(std::memory_order_acquire) != adopted_.load(std::memory_order_relaxed)) {
       adopt();
@@ -61,7 +65,7 @@ void Emulator::pause() {
 void Emulator::adopt() {
   uint64_t generation = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(settings_mutex_);
     generation = wanted_.load(std::memory_order_acquire);
     for (size_t i = 0; i < kSides; ++i) directions_[i]->set(settings_[i]);
   }
@@ -85,7 +89,10 @@ uint32_t Emulator::receive(size_t side) {
     queue->socket->refill(*pool_);
     for (uint32_t i = 0; i < kBatchesPerTurn; ++i) {
       const uint32_t buffers = queue->socket->receive(received_);
-      if (buffers == 0) break;
+      if (buffers == 0) {
+        queue->socket->kick_receive();
+        break;
+      }
       dataplane::fill_batch(batch_, queue->port, {received_.data(), buffers});
       directions_[side]->accept(batch_, monotonic_ns());
       packets += batch_.count;
@@ -111,27 +118,15 @@ void Emulator::wait() {
 }
 
 void Emulator::sleep(uint64_t until_ns) {
-  constexpr size_t kMostQueues = 64;  // as many as the steering program's map has
-  std::array<pollfd, 2 * kMostQueues + 1> watched;
-  nfds_t count = 0;
-  watched[count++] = {.fd = wake_fd_, .events = POLLIN, .revents = 0};
-  for (const auto& port : ports_) {
-    for (const auto& queue : port->queues()) {
-      queue->socket->kick_receive();
-      if (count < watched.size()) {
-        watched[count++] = {.fd = queue->socket->fd(), .events = POLLIN, .revents = 0};
-      }
-    }
-  }
   const uint64_t now_ns = monotonic_ns();
   if (until_ns <= now_ns) return;
   const uint64_t length_ns = until_ns - now_ns;
   const timespec timeout{.tv_sec = static_cast<time_t>(length_ns / kNsPerSecond),
                          .tv_nsec = static_cast<long>(length_ns % kNsPerSecond)};
-  ppoll(watched.data(), count, &timeout, nullptr);
+  ppoll(watched_.data(), watched_.size(), &timeout, nullptr);
   last_sleep_ns_ = monotonic_ns();
   sleeps_.store(sleeps_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (watched[0].revents != 0) {
+  if (watched_.front().revents != 0) {
     uint64_t rung = 0;
     (void)!read(wake_fd_, &rung, sizeof rung);
   }
