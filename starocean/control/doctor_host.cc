@@ -45,22 +45,27 @@ std::optional<uint32_t> tick_hz() {
   return static_cast<uint32_t>(std::lround(1e9 / static_cast<double>(resolution.tv_nsec)));
 }
 
-// The cpuset of this process's control group decides (sched_setaffinity(2)), and it says so only when it is
-// tried: in a thread of its own, which then ends.
+// The cpuset of this process's control group decides, whatever the affinity of this thread is: asked for all
+// CPUs, a thread gets those that it may have (sched_setaffinity(2)). One of its own, which then ends.
 std::vector<int> usable_cpus(const std::vector<int>& online) {
   std::vector<int> usable;
+  if (online.empty()) return usable;
+  const auto count = static_cast<size_t>(online.back()) + 1;
+  const size_t bytes = CPU_ALLOC_SIZE(count);
+  cpu_set_t* const set = CPU_ALLOC(count);
+  if (set == nullptr) return usable;
+  CPU_ZERO_S(bytes, set);
+  for (const int cpu : online) CPU_SET_S(static_cast<size_t>(cpu), bytes, set);
   std::thread([&] {
-    for (const int cpu : online) {
-      const auto count = static_cast<size_t>(cpu) + 1;
-      cpu_set_t* const set = CPU_ALLOC(count);
-      if (set == nullptr) return;
-      const size_t bytes = CPU_ALLOC_SIZE(count);
+    if (pthread_setaffinity_np(pthread_self(), bytes, set) != 0 ||
+        pthread_getaffinity_np(pthread_self(), bytes, set) != 0) {
       CPU_ZERO_S(bytes, set);
-      CPU_SET_S(static_cast<size_t>(cpu), bytes, set);
-      if (pthread_setaffinity_np(pthread_self(), bytes, set) == 0) usable.push_back(cpu);
-      CPU_FREE(set);
     }
   }).join();
+  for (const int cpu : online) {
+    if (CPU_ISSET_S(static_cast<size_t>(cpu), bytes, set)) usable.push_back(cpu);
+  }
+  CPU_FREE(set);
   return usable;
 }
 

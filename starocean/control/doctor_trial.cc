@@ -3,10 +3,13 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
+#include <thread>
 
 #include <fmt/format.h>
 
+#include "starocean/base/clock.h"
 #include "starocean/control/doctor_quote.h"
 #include "starocean/control/privileges.h"
 #include "starocean/xsk/frame_pool.h"
@@ -17,6 +20,8 @@
 namespace starocean::control::doctor {
 namespace {
 
+constexpr uint64_t kTearDown_ns = 500'000'000;
+constexpr std::chrono::milliseconds kTearDownPoll{5};
 constexpr uint32_t kRingSize = 512;
 constexpr uint32_t kFrames = 2048;
 constexpr uint64_t kMemoryBytes = uint64_t{16} << 20;  // more than the frames and their arrays take
@@ -24,6 +29,23 @@ constexpr uint64_t kMemoryBytes = uint64_t{16} << 20;  // more than the frames a
 Attempt attempt_of(const Status& status) {
   if (status) return {Attempt::Outcome::kGranted, {}};
   return {Attempt::Outcome::kRefused, status.error().message()};
+}
+
+// Sockets and programs of a process that has just ended, doctor's own included, are taken down
+// asynchronously, within milliseconds. What stays longer belongs to somebody alive.
+void await_tear_down(InterfaceFacts& interface) {
+  const uint64_t deadline_ns = monotonic_ns() + kTearDown_ns;
+  const auto is_taken = [&] {
+    return interface.program ||
+           std::ranges::any_of(interface.queues, &xsk::QueueReport::has_socket);
+  };
+  while (is_taken() && monotonic_ns() < deadline_ns) {
+    std::this_thread::sleep_for(kTearDownPoll);
+    if (auto queues = xsk::queue_reports(interface.ifindex)) interface.queues = std::move(*queues);
+    if (auto program = xsk::present_program(interface.ifindex, interface.name)) {
+      interface.program = std::move(*program);
+    }
+  }
 }
 
 std::string why_not(const HostFacts& host, const InterfaceFacts& interface, bool force) {
@@ -120,9 +142,9 @@ class Attached {
 
 }  // namespace
 
-Trial try_interface(const HostFacts& host, const InterfaceFacts& interface,
-                    const TrialOptions& options) {
+Trial try_interface(const HostFacts& host, InterfaceFacts& interface, const TrialOptions& options) {
   Trial trial;
+  await_tear_down(interface);
   trial.skipped = why_not(host, interface, options.force);
   if (!trial.skipped.empty()) return trial;
   auto memory = make_memory(options.frame_size_bytes);

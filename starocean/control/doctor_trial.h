@@ -19,9 +19,9 @@ struct TrialOptions {
   uint32_t frame_size_bytes = 2048;
 };
 
-// Takes some tens of milliseconds, and with zero-copy half a second. Any thread; speaks of its network
-// namespace.
-Trial try_interface(const HostFacts& host, const InterfaceFacts& interface,
-                    const TrialOptions& options);
+// Some tens of milliseconds, and with zero-copy half a second. A program or socket that is there is given half
+// a second to go, in case its process has just ended; `interface` is brought up to date then. Any thread;
+// speaks of its network namespace.
+Trial try_interface(const HostFacts& host, InterfaceFacts& interface, const TrialOptions& options);
 
 }  // namespace starocean::control::doctor

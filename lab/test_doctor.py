@@ -1,0 +1,429 @@
+"""`starocean doctor` on real namespaces: each fault planted is named with a remedy, the remedy is pasted into a
+shell, and afterwards doctor no longer reports it."""
+
+import ctypes
+import json
+import os
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+from starocean_lab import machine, run, wait_until
+from starocean_lab.daemon import binary
+from starocean_lab.lab import bridge_config
+
+BAD = ("warning", "fault")
+NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+
+FOREIGN = """
+/* An XDP program that is not ours: passes everything. */
+__attribute__((section("xdp"), used)) int foreign(void* context) { return 2; }
+char foreign_license[] __attribute__((section("license"), used)) = "GPL";
+"""
+
+
+class Report:
+    """What one run of doctor said."""
+
+    def __init__(self, done):
+        assert done.returncode in (0, 1), done.stderr
+        self.status = done.returncode
+        self.json = json.loads(done.stdout)
+        assert self.json["schema_version"] == 1
+        self.found = {(f["id"], f["interface"]): f for f in self.json["findings"]}
+        assert len(self.found) == len(self.json["findings"]), "a check spoke twice of one subject"
+        faults = [f for f in self.json["findings"] if f["verdict"] == "fault"]
+        assert self.status == (1 if faults else 0), faults
+
+    def __getitem__(self, key):
+        return self.found[key]
+
+
+def doctor(space, *words, trial="never", prefix=(), program=None):
+    """Most of what is planted here is seen without a trial, which takes a third of a second."""
+    return Report(space.run(*prefix, program or binary(), "doctor", "--json", "--trial", trial, *words, check=False))
+
+
+def written(lab, config):
+    """The configuration as a file, written as an operator would: YAML, not JSON."""
+    path = os.path.join(lab.directory, "doctor.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(config if isinstance(config, str) else json.dumps(config, indent=1))
+    return path
+
+
+def mend(space, key, *words, verdicts=BAD, **options):
+    """The finding `key` (check, interface) is bad and has a remedy; pasted, the finding is gone."""
+    before = doctor(space, *words, **options)
+    finding = before[key]
+    assert finding["verdict"] in verdicts, finding
+    assert finding["remedy"], finding
+    space.run("sh", "-c", finding["remedy"])
+    after = doctor(space, *words, **options)[key]
+    assert after["verdict"] not in verdicts, after
+    return finding
+
+
+@pytest.fixture
+def switch(lab):
+    """A namespace with lan1 and lan2, each cabled to a host that leaves work to hardware."""
+    space = lab.switch()
+    lab.hosts_of_switch = [lab.host(number, space, ipv6=False) for number in (1, 2)]
+    return space
+
+
+@pytest.fixture(scope="module")
+def foreign_object(tmp_path_factory):
+    """Somebody else's XDP program, compiled."""
+    directory = tmp_path_factory.mktemp("foreign")
+    source, target = directory / "foreign.c", directory / "foreign.o"
+    source.write_text(FOREIGN)
+    run("clang-14", "-O2", "-g", "-target", "bpf", "-c", source, "-o", target)
+    return target
+
+
+# ---- what is planted is named, and the remedy works ----
+
+def test_unfinished_checksums(lab, switch):
+    """The other end is in another namespace, which the remedy names."""
+    finding = mend(switch, ("tx-checksum", "lan1"), "lan1")
+    host = lab.hosts_of_switch[0]
+    assert finding["remedy"] == f"ip netns exec {host} ethtool -K eth0 tx off"
+    assert not finding["safe"], "another namespace is not for --fix"
+
+
+def test_unfinished_checksums_seen_from_the_host(lab, switch):
+    """Run on the host, doctor speaks of the host's own card."""
+    host = lab.hosts_of_switch[0]
+    finding = mend(host.namespace, ("tx-checksum", "eth0"), "eth0")
+    assert finding["remedy"] == "ethtool -K eth0 tx off"
+    assert doctor(switch, "lan1")["tx-checksum", "lan1"]["verdict"] == "ok"
+
+
+def test_vlan_tags_beside_the_packet(lab, switch):
+    lab.hosts_of_switch[0].namespace.run("ethtool", "-K", "eth0", "txvlan", "on")
+    mend(switch, ("tx-vlan", "lan1"), "lan1", verdicts=("note", *BAD))
+
+
+def test_merged_packets_in_generic_mode(lab, switch):
+    """GRO here and TSO there make packets that a generic program cannot take."""
+    switch.run("ethtool", "-K", "lan1", "gro", "on")
+    config = bridge_config(2)
+    config["interfaces"]["lan1"] = {"attach": "generic"}
+    path = written(lab, config)
+    mend(switch, ("gro", "lan1"), "--config", path)
+    mend(switch, ("tx-segmentation", "lan1"), "--config", path)
+    report = doctor(switch, "--config", path)
+    assert report["gro", "lan2"]["verdict"] == "ok"
+    assert report["tx-segmentation", "lan2"]["verdict"] == "note", "native mode copes"
+
+
+@pytest.mark.parametrize("wanted, verdict", [("auto", "warning"), ("2M", "fault")])
+def test_no_huge_pages(lab, switch, wanted, verdict):
+    lab.huge_pages(0)
+    if machine.huge_pages()["total"]:
+        pytest.skip("somebody uses huge pages at this moment, so that none can be planted")
+    path = written(lab, bridge_config(2, memory={"frames": 16384, "hugepages": wanted}))
+    finding = mend(switch, ("huge-pages", ""), "--config", path)
+    assert finding["verdict"] == verdict and finding["safe"]
+
+
+def test_low_limit_of_locked_memory(lab, switch):
+    """A user with all capabilities but CAP_IPC_LOCK; the remedy gives it to the program's file."""
+    os.chmod(lab.directory, 0o755)
+    program = os.path.join(lab.directory, "starocean")
+    shutil.copy(binary(), program)
+    caps = "+net_admin,+net_raw,+bpf,+perfmon"
+    prefix = (*NOBODY, "--inh-caps", caps, "--ambient-caps", caps, "prlimit", "--memlock=65536:65536")
+    finding = mend(switch, ("locked-memory", ""), "lan1", prefix=prefix, program=program)
+    assert finding["verdict"] == "fault" and finding["remedy"].startswith("setcap ")
+
+
+def test_low_limit_of_locked_memory_that_only_the_limit_mends(lab, switch):
+    """Root in a container without CAP_IPC_LOCK and CAP_SYS_RESOURCE: the limit of the shell has to rise."""
+    script = (f"{binary()} doctor --json lan1 > $0/before; echo; read done;"
+              f"{binary()} doctor --json lan1 > $0/after; echo; true")
+    bounded = ("setpriv", "--bounding-set", "-ipc_lock,-sys_resource", "--inh-caps", "-ipc_lock,-sys_resource")
+    shell = switch.popen(*bounded, "prlimit", "--memlock=65536:65536", "sh", "-c", script, lab.directory,
+                         stdin=-1, stdout=-1, text=True)
+
+    def read(name):
+        shell.stdout.readline()
+        with open(os.path.join(lab.directory, name), encoding="utf-8") as file:
+            return {f["id"]: f for f in json.load(file)["findings"]}
+    try:
+        before = read("before")["locked-memory"]
+        assert before["verdict"] == "fault", before
+        assert before["remedy"] == f"prlimit --pid {shell.pid} --memlock=unlimited:unlimited"
+        pasted = run("sh", "-c", before["remedy"], check=False)
+        shell.stdin.write("\n")
+        shell.stdin.flush()
+        if pasted.returncode == 0:
+            assert read("after")["locked-memory"]["verdict"] == "ok"
+        else:
+            pytest.skip(f"this machine lets nobody raise a limit: {pasted.stderr.strip()}")
+    finally:
+        shell.kill()
+        shell.wait()
+
+
+def test_missing_capabilities(lab, switch):
+    os.chmod(lab.directory, 0o755)
+    program = os.path.join(lab.directory, "starocean")
+    shutil.copy(binary(), program)
+    mend(switch, ("capabilities", ""), "lan1", prefix=NOBODY, program=program)
+    report = doctor(switch, "lan1", trial="auto", prefix=NOBODY, program=program)
+    assert report["trial", "lan1"]["verdict"] == "ok"
+
+
+@pytest.mark.parametrize("mode", ["xdp", "xdpgeneric"])
+def test_foreign_program(lab, switch, foreign_object, mode):
+    lab.huge_pages(0)  # which --fix may change
+    switch.ip("link", "set", "dev", "lan2", mode, "object", foreign_object, "section", "xdp")
+    program = switch.links()["lan2"]["xdp"]["prog"]["id"]
+    report = doctor(switch, "--fix", trial="auto")
+    assert report["xdp-program", "lan2"]["verdict"] == "fault"
+    assert f"'foreign' (id {program})" in report["xdp-program", "lan2"]["text"]
+    assert "left alone" in report["trial", "lan2"]["text"]
+    assert switch.links()["lan2"]["xdp"]["prog"]["id"] == program, "--fix never detaches"
+    assert report["trial", "lan1"]["verdict"] == "ok"
+    finding = mend(switch, ("xdp-program", "lan2"), "lan2")
+    assert finding["remedy"] == f"ip link set dev lan2 {mode} off"
+
+
+def test_foreign_program_of_a_link(switch, foreign_object):
+    """Attached by a bpf_link, which `ip link set … xdp off` cannot detach."""
+    libbpf = ctypes.CDLL("libbpf.so.1", use_errno=True)
+    switch.ip("link", "set", "dev", "lan2", "xdp", "object", foreign_object, "section", "xdp")
+    links = switch.links()["lan2"]
+    program = libbpf.bpf_prog_get_fd_by_id(links["xdp"]["prog"]["id"])
+    switch.ip("link", "set", "dev", "lan2", "xdp", "off")
+    kind_xdp = 37  # enum bpf_attach_type, BPF_XDP
+    with switch.entered():
+        link = libbpf.bpf_link_create(program, links["ifindex"], kind_xdp, None)
+    try:
+        assert link >= 0, os.strerror(ctypes.get_errno())
+        finding = mend(switch, ("xdp-program", "lan2"), "lan2")
+        assert finding["remedy"].startswith("bpftool link detach id ")
+    finally:
+        for descriptor in (link, program):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+CONFIG = """\
+version: 1
+workers: {cpus: [0]}
+memory: {frames: 16384}
+interfaces:
+  lan1: {}
+  lan2: {queues: 3}
+bridges:
+  lan: {interfaces: [lan1, lan2]}
+"""
+
+
+@pytest.mark.parametrize("config", [CONFIG, CONFIG.replace("{queues: 3}", "\n    queues: 3   # three")],
+                         ids=["flow", "block"])
+def test_more_queues_than_there_are(lab, switch, config):
+    """veth cannot have more than it was made with: the remedy is for the file."""
+    path = written(lab, config)
+    finding = mend(switch, ("queues", "lan2"), "--config", path)
+    assert finding["verdict"] == "fault" and path in finding["text"]
+    assert run(binary(), "config", "check", path).returncode == 0
+
+
+def test_fewer_queues_than_there_are(lab):
+    space = lab.switch()
+    lab.host(1, space, queues=2, ipv6=False)
+    path = written(lab, "version: 1\ninterfaces: {lan1: {queues: 1}}\n")
+    finding = mend(space, ("queues", "lan1"), "--config", path)
+    assert finding["verdict"] == "warning" and not finding["safe"]
+
+
+def test_worker_on_a_cpu_that_does_not_exist(lab, switch):
+    path = written(lab, CONFIG.replace("cpus: [0]", "cpus: [1023]"))
+    assert mend(switch, ("worker-cpus", ""), "--config", path)["verdict"] == "fault"
+
+
+def test_too_few_frames(lab, switch):
+    path = written(lab, CONFIG.replace("16384", "4096"))
+    assert mend(switch, ("frames", ""), "--config", path)["verdict"] == "fault"
+
+
+def test_mtu_above_what_the_mode_carries(lab, switch):
+    """The daemon refuses to start; with the remedy it starts."""
+    for space, device in ((switch, "lan2"), (lab.hosts_of_switch[1].namespace, "eth0")):
+        space.ip("link", "set", device, "mtu", 9000)
+    config = bridge_config(2)
+    config["interfaces"]["lan2"] = {"attach": "generic"}
+    finding = mend(switch, ("mtu", "lan2"), "--config", written(lab, config))
+    assert finding["verdict"] == "fault" and not finding["safe"]
+    assert doctor(switch, "lan2")["peer-mtu", "lan2"]["verdict"] == "ok", "both ends were set"
+    mend(switch, ("bridge-mtu", "lan2"), "--config", written(lab, config))
+    lab.starocean(switch, config)
+
+
+def test_mtu_of_the_other_end(lab, switch):
+    """The driver refuses a program because of the other end's MTU, and so does the daemon."""
+    lab.hosts_of_switch[0].namespace.ip("link", "set", "eth0", "mtu", 9000)
+    refused = lab.starocean(switch, bridge_config(2), name="refused", start=False).launch()
+    assert refused.wait() == 1
+    assert mend(switch, ("peer-mtu", "lan1"), "lan1")["verdict"] == "fault"
+    lab.starocean(switch, bridge_config(2))
+
+
+def test_interface_that_is_down(lab, switch):
+    switch.link_down("lan1")
+    assert mend(switch, ("link", "lan1"), "lan1")["verdict"] == "warning"
+    switch.link_down("lan1")
+    finding = mend(switch, ("link", "lan1"), "--config", written(lab, bridge_config(2)))
+    assert finding["verdict"] == "fault"
+
+
+def test_interface_of_a_linux_bridge(switch):
+    switch.ip("link", "add", "br0", "type", "bridge")
+    switch.ip("link", "set", "lan1", "master", "br0")
+    mend(switch, ("master", "lan1"), "lan1")
+
+
+def test_device_with_an_odd_name(lab, switch):
+    """What Linux allows as a name is no command when it is pasted."""
+    name = "a;touch${IFS}x"
+    switch.ip("link", "add", name, "type", "veth", "peer", "name", "odd1")
+    mend(switch, ("link", name), name)
+    assert not os.path.exists("x")
+
+
+# ---- what it leaves alone ----
+
+def test_nothing_is_left_attached_and_no_packet_lost(lab, switch):
+    """Linux's own traffic on the interface goes on while doctor tries it."""
+    host = lab.hosts_of_switch[0]
+    switch.ip("addr", "add", "10.0.0.254/24", "dev", "lan1")
+    host.ping("10.0.0.254")
+    pings = []
+    pinging = threading.Thread(target=lambda: pings.append(host.namespace.run(
+        "ping", "-n", "-q", "-c", "100", "-i", "0.01", "-W", "10", "10.0.0.254", check=False).stdout))
+    pinging.start()
+    rounds = 0
+    while pinging.is_alive() or rounds < 2:
+        report = doctor(switch, "lan1", trial="auto")
+        assert report["trial", "lan1"]["verdict"] == "ok"
+        rounds += 1
+    pinging.join()
+    assert "100 received" in pings[0], pings
+    trial = report.json["interfaces"][0]["trial"]
+    assert trial["native"]["granted"] and trial["copy"]["granted"] and trial["multi_buffer"]["granted"]
+    assert not trial["zero_copy"]["granted"], "veth has none"
+    assert not switch.has_xdp("lan1")
+
+
+def test_a_killed_doctor_leaves_nothing(switch):
+    for _ in range(5):
+        process = switch.popen(binary(), "doctor", "lan1", stdout=subprocess.DEVNULL)
+        wait_until(lambda: process.poll() is not None or switch.has_xdp("lan1"), "a program is attached")
+        process.kill()
+        process.wait()
+    wait_until(lambda: not switch.has_xdp("lan1"), "the kernel has detached the program")
+    assert doctor(switch, "lan1", trial="auto")["trial", "lan1"]["verdict"] == "ok"
+    assert not switch.has_xdp("lan1")
+
+
+def test_beside_a_running_daemon(lab):
+    daemon, (a, b) = lab.switched(2)
+    report = doctor(daemon.namespace, trial="always")
+    for port in ("lan1", "lan2"):
+        assert report["xdp-program", port]["verdict"] == "ok"
+        assert "starocean has it" in report["xdp-program", port]["text"]
+        assert "left alone" in report["trial", port]["text"]
+    assert report.status == 0
+    assert {i["name"] for i in report.json["interfaces"]} == {"lan1", "lan2"}, "our helpers are not examined"
+    a.ping(b.ipv4, count=5)
+
+
+def test_without_root(lab, switch):
+    """Looks at what it may, says what it may not, and is no failure."""
+    report = doctor(switch, "lan1", trial="auto", prefix=(*NOBODY, "--bounding-set", "-all", "--inh-caps", "-all"))
+    assert report.status == 0
+    assert "lacks CAP_" in report["trial", "lan1"]["text"]
+    assert "CAP_NET_RAW" in report["kernel-features", ""]["text"]
+    assert report["peer", "lan1"]["verdict"] == "note"
+    assert report["xdp-native", "lan1"]["verdict"] == "ok", "the kernel's report needs no root"
+    assert report["mtu", "lan1"]["verdict"] == "ok"
+    text = switch.run(*NOBODY, binary(), "doctor", "lan1").stdout
+    assert "not made: this process lacks CAP_" in text
+
+
+def test_fix(lab, switch):
+    """Mends what is safe, says what it did, and leaves the rest with its remedies."""
+    lab.huge_pages(0)
+    switch.ip("link", "add", "va", "type", "veth", "peer", "name", "vb")
+    switch.link_up("va", "vb")
+    switch.ip("link", "set", "vb", "mtu", 9000)
+    report = doctor(switch, "va", "--fix")
+    fixes = {(fix["id"], fix["interface"]): fix for fix in report.json["fixes"]}
+    assert fixes["tx-checksum", "va"]["command"] == "ethtool -K vb tx off"
+    for fix in fixes.values():
+        assert fix["exit_status"] == 0 and fix["mended"], fix
+    assert report["tx-checksum", "va"]["verdict"] == "ok"
+    if machine.huge_pages()["total"]:
+        assert report["huge-pages", ""]["verdict"] == "ok"
+    assert report["peer-mtu", "va"]["verdict"] == "fault", "an MTU is never changed"
+    assert switch.links()["vb"]["mtu"] == 9000
+    again = switch.run(binary(), "doctor", "va", "--fix", check=False)
+    assert again.returncode == 1 and "fixes" not in again.stdout, "there is nothing left to do"
+
+
+def test_the_daemon_says_it_at_start(lab, switch):
+    """And starts all the same."""
+    lab.hosts_of_switch[0].namespace.ip("link", "set", "eth0", "mtu", 2000)
+    config = bridge_config(2)
+    daemon = lab.starocean(switch, config)
+    warnings = [line for line in daemon.log().splitlines() if "(peer-mtu)" in line]
+    assert len(warnings) == 1 and "'lan1'" in warnings[0], daemon.log()
+    remedy = warnings[0].split("`")[1]
+    assert remedy == f"ip netns exec {lab.hosts_of_switch[0]} ip link set dev eth0 mtu 1500"
+    assert "(tx-checksum)" not in daemon.log(), "it finishes them"
+    daemon.stop()
+    switch.run("sh", "-c", remedy)
+    assert "(peer-mtu)" not in lab.starocean(switch, config, name="again").log()
+
+
+# ---- words and forms ----
+
+def test_the_text_says_what_the_json_says(switch):
+    report = doctor(switch)
+    text = switch.run(binary(), "doctor", "--trial", "never", check=False).stdout
+    for finding in report.json["findings"]:
+        if finding["id"] in ("huge-pages", "neighbours"):
+            continue  # counts that others may change between the two runs
+        assert finding["text"] in text, finding
+        assert finding["remedy"] in text, finding
+    assert report["trial", "lan1"]["text"] == "not made: it was not wanted"
+
+
+@pytest.mark.parametrize("words, status, said", [
+    (["--nonsense"], 2, "nonsense"),
+    (["--trial", "maybe"], 2, "maybe"),
+    (["--config"], 2, "--config"),
+    (["nosuch0"], 1, "nosuch0"),
+    (["a" * 300], 1, "aaaa"),
+    ([""], 1, "''"),
+    (["--config", "/nosuch.yaml"], 1, "/nosuch.yaml"),
+], ids=["option", "trial", "no file", "no device", "long name", "empty name", "no such file"])
+def test_wrong_words(words, status, said):
+    done = run(binary(), "doctor", *words, check=False)
+    assert done.returncode == status, done.stderr
+    assert done.stderr.startswith("starocean: ") and said in done.stderr
+
+
+def test_a_configured_device_that_is_not_there(lab, switch):
+    config = bridge_config(2)
+    config["interfaces"]["lan2"] = {"device": "nosuch0"}
+    report = doctor(switch, "--config", written(lab, config))
+    assert report.status == 1
+    assert report["device", "nosuch0"]["verdict"] == "fault"
+    assert "doctor.yaml" in report["device", "nosuch0"]["text"]
