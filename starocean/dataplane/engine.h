@@ -139,6 +139,7 @@ class Engine {
   void close_port(PortState& state);
   PortCounters::Values port_counters(PortId port) const;
   void punt_from_workers();
+  void drop_handoffs();
   void punt_batch(std::span<HandoffItem> items);
   void watch_moves(uint64_t now_ms);
   void age_macs(uint64_t now_ms);

@@ -143,9 +143,28 @@ void Engine::drain() {
   }
 }
 
+// A worker that ends empties its rings, but one that ends later may have filled them again. All have ended:
+// the rings have no other consumer.
+void Engine::drop_handoffs() {
+  for (const auto& from : workers_) {
+    for (const auto& to : workers_) {
+      if (from == to) continue;
+      HandoffItem item;
+      while (mesh_->between(from->id(), to->id()).pop(item)) {
+        control_pool_->put(xsk::Frame::adopt(item.frame));
+        if (item.more) continue;
+        control_counters_[item.port.index()].add(PortCounter::drop_egress_down);
+      }
+    }
+  }
+}
+
 void Engine::shut_down() {
   for (const auto& worker : workers_) worker->stop();
-  if (mesh_) punt_from_workers();
+  if (mesh_) {
+    drop_handoffs();
+    punt_from_workers();
+  }
   for (auto& [id, state] : ports_) {
     if (!state.attached) continue;
     state.attached->stop_receiving();

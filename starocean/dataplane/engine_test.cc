@@ -13,6 +13,10 @@ namespace starocean::dataplane {
 // What a worker does to the engine's rings.
 struct EngineTestAccess {
   static MacMoveRing& moves(Engine& engine) { return *engine.mac_moves_; }
+  static HandoffRing& ring(Engine& engine, uint16_t from, uint16_t to) {
+    return engine.mesh_->between(WorkerId(from), WorkerId(to));
+  }
+  static xsk::FramePool& pool(Engine& engine, size_t worker) { return *engine.pools_[worker]; }
 };
 
 namespace {
@@ -82,6 +86,32 @@ TEST(Engine, EveryFrameIsAccountedForFromStartToEnd) {
   engine->drain();
   engine->shut_down();
   EXPECT_TRUE(adds_up());
+}
+
+// What a worker hands over to one that has ended already is dropped by name, by the packet, and its frames
+// come back. A removed port's part in the sums stays, and a port of the same name goes on with it.
+TEST(Engine, WhatIsHandedToAWorkerThatHasEndedIsDroppedByName) {
+  auto engine = make_engine(3);
+  const PortId port = *engine->add_port({.name = "p", .device = "p"});
+  for (int i = 0; i < 10; ++i) {
+    xsk::Buffer buffer{EngineTestAccess::pool(*engine, 2).take(), 256, 60};
+    const bool more = i % 2 == 0;
+    const HandoffItem item = to_item(buffer, port, Stage::kTransmit, more, 120);
+    ASSERT_TRUE(EngineTestAccess::ring(*engine, 2, 0).push(item));
+  }
+  EXPECT_EQ(engine->census().in_flight, 10u);
+  engine->shut_down();
+  const FrameCensus census = engine->census();
+  EXPECT_EQ(census.in_flight, 0u);
+  EXPECT_EQ(census.total, census.depot + census.pools);
+  constexpr auto kDrop = static_cast<size_t>(PortCounter::drop_egress_down);
+  EXPECT_EQ(engine->ports()[0].counters[kDrop], 5u);
+  engine->remove_port(port);
+  EXPECT_EQ(engine->removed_counters()[kDrop], 5u);
+  EXPECT_NE(*engine->add_port({.name = "q", .device = "p"}), port);
+  EXPECT_EQ(*engine->add_port({.name = "p", .device = "q"}), port);
+  EXPECT_EQ(engine->removed_counters()[kDrop], 0u);
+  EXPECT_EQ(engine->ports()[0].counters[kDrop], 5u);
 }
 
 TEST(Engine, ABridgeKeepsItsAddressesThroughAReloadAndForgetsThoseOfPortsThatLeft) {
