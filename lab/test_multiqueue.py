@@ -5,7 +5,8 @@ import struct
 
 import pytest
 
-from starocean_lab import LabError, machine, traffic
+from starocean_lab import LabError, machine, traffic, wait_until
+from starocean_lab.lab import bridge_config
 from starocean_lab.wire import BROADCAST, TEST_ETHERTYPE, frame
 
 
@@ -101,3 +102,30 @@ def test_a_flow_keeps_its_order(lab, workers):
                     break
             if seen != list(numbers):
                 raise LabError(f"sent {first} to {first + window - 1} in order, received {seen}")
+
+
+def test_a_device_gets_more_queues_at_run_time(lab):
+    """`queues: all` means all that there are now; what arrives on the new one is not left to Linux."""
+    switch = lab.switch()
+    a, b = (lab.host(number, switch, queues=2, ipv6=False) for number in (1, 2))
+    switch.run("ethtool", "-L", "lan1", "rx", "1", "tx", "1")
+    daemon = lab.starocean(switch, bridge_config(2, workers=2))
+    assert daemon.interface("lan1")["queues"] == 1
+    a.ping(b.ipv4)
+    switch.run("ethtool", "-L", "lan1", "rx", "2", "tx", "2")
+    wait_until(lambda: daemon.interface("lan1")["queues"] == 2, "both queues are taken", 15, 0.1)
+    assert {q["worker"] for q in daemon.show("queues")["queues"] if q["interface"] == "lan1"} == {0, 1}
+    a.ping(b.ipv4, count=5)
+    parallel_transfers(a, b)
+
+
+def test_events_that_change_nothing_change_nothing(lab):
+    """Linux tells of each interface often; only what matters makes a new configuration for the workers."""
+    daemon, (a, b) = lab.switched(2, ipv6=False)
+    before = daemon.show("interfaces")["generation"]
+    for number in range(20):
+        daemon.namespace.ip("link", "set", "dev", "lan1", "alias", f"name {number}")
+    daemon.namespace.ip("link", "set", "dev", "lan1", "mtu", 1400)
+    wait_until(lambda: daemon.interface("lan1")["mtu"] == 1400, "the daemon has heard of the MTU", 15, 0.1)
+    assert daemon.show("interfaces")["generation"] == before + 1
+    a.ping(b.ipv4, size=1300)

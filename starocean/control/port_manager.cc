@@ -223,20 +223,28 @@ void PortManager::on_link(const xsk::LinkInfo& link) {
     } else if (entry.ifindex == 0) {
       attach_at_run_time(entry, Patience::kNone);
     } else {
-      auto state = read_link_state(entry.config.device);
-      if (!state || state->ifindex != entry.ifindex) continue;  // its removal is on the way
-      if (Status updated = engine_.update_link(entry.port, *state); !updated) {
-        log_info("{}", updated.error().message());
-        detach(entry);
-        attach_at_run_time(entry, Patience::kForTearDown);  // of what was ours until now
-      }
+      refresh(entry);
     }
+  }
+}
+
+void PortManager::refresh(Entry& entry) {
+  auto state = read_link_state(entry.config.device);
+  if (!state || state->ifindex != entry.ifindex) return;  // its removal is on the way
+  if (Status updated = engine_.update_link(entry.port, *state); !updated) {
+    log_info("{}", updated.error().message());
+    detach(entry);
+    attach_at_run_time(entry, Patience::kForTearDown);  // of what was ours until now
   }
 }
 
 void PortManager::retry() {
   for (auto& [name, entry] : entries_) {
-    if (entry.ifindex == 0) attach_at_run_time(entry, Patience::kNone);
+    if (entry.ifindex == 0) {
+      attach_at_run_time(entry, Patience::kNone);
+    } else {
+      refresh(entry);
+    }
   }
 }
 

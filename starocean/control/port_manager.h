@@ -35,7 +35,8 @@ class PortManager {
   Status apply(const Config& config);
   // Linux says that a device is new, has changed, or is gone.
   void on_link(const xsk::LinkInfo& link);
-  // Tries again to attach what could not be, waiting for nobody. Call now and then.
+  // Tries again to attach what could not be, waiting for nobody, and looks whether those that are
+  // attached are as they were: Linux does not tell of a new number of queues. Call now and then.
   void retry();
 
   struct PortInfo {
@@ -56,6 +57,7 @@ class PortManager {
   void undo(const Entries& attached, const std::vector<Entry*>& released);
   Status attach(Entry& entry, dataplane::Patience patience);
   void detach(Entry& entry);
+  void refresh(Entry& entry);
   void attach_at_run_time(Entry& entry, dataplane::Patience patience);
   void apply_bridges(const Config& config);
   static dataplane::PortOptions port_options(const InterfaceConfig& interface, Poll poll);

@@ -56,6 +56,8 @@ struct LinkState {
   uint32_t tx_queues = 1;
   uint64_t mac = 0;  // net::MacAddress::as_u64()
   std::string driver = {};
+
+  bool operator==(const LinkState&) const = default;
 };
 
 // The number of queues of a device with `present` ones that a port takes; an error when it has too few.

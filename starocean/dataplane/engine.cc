@@ -172,10 +172,17 @@ void Engine::close_port(PortState& state) {
 
 Status Engine::update_link(PortId port, const LinkState& link) {
   PortState& state = ports_.at(port);
-  if (!state.attached) return {};
+  if (!state.attached || link == state.link) return {};
+  const std::string what = fmt::format("interface '{}' no longer fits", state.options.device);
   if (!state.attached->carries(link.mtu_bytes)) {
-    return fail(fmt::format("interface '{}' no longer fits", state.options.device),
-                fmt::format("its MTU has become {}", link.mtu_bytes), "it is attached anew");
+    return fail(what, fmt::format("its MTU has become {}", link.mtu_bytes), "it is attached anew");
+  }
+  // What arrives on a new queue would go to Linux behind the switch's back.
+  if (link.rx_queues != state.link.rx_queues) {
+    return fail(what,
+                fmt::format("it has {} receive queues now, and had {}", link.rx_queues,
+                            state.link.rx_queues),
+                "it is attached anew");
   }
   const bool went_down = state.link.up && !link.up;
   state.link = link;

@@ -68,7 +68,8 @@ class Engine {
   void set_port_options(PortId port, const PortOptions& options);
   Status attach(PortId port, const LinkState& link, Patience patience = Patience::kForTearDown);
   void detach(PortId port);
-  // The device's state has changed. An MTU that the port cannot carry as attached fails: attach anew.
+  // The device's state may have changed. An MTU that the port cannot carry as attached, or another number
+  // of receive queues, fails: attach anew.
   Status update_link(PortId port, const LinkState& link);
 
   // Replaces all bridges. A port may be in one only (the caller has checked). A bridge that stays, by
