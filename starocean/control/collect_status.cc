@@ -127,6 +127,20 @@ std::vector<LoopReport> loop_reports(const Engine& engine, uint64_t now_ms) {
   return reports;
 }
 
+// Calls `visit(bridge options, entry, milliseconds since last seen)` for all that have not expired.
+template <class Visit>
+void for_each_station(const Engine& engine, uint64_t now_ms, Visit visit) {
+  for (const auto& [id, bridge] : engine.bridges()) {
+    bridge.macs->table().for_each([&](const table::MacEntry& entry) {
+      // A stamp may be a moment ahead of us: modulo 2^32, as a signed number.
+      const auto age_ms = static_cast<int32_t>(static_cast<uint32_t>(now_ms) - entry.stamp_ms);
+      const auto shown_ms = static_cast<uint32_t>(std::max(age_ms, 0));
+      if (!entry.is_static && shown_ms >= bridge.options.aging_ms) return;
+      visit(bridge.options, entry, entry.is_static ? 0 : shown_ms);
+    });
+  }
+}
+
 }  // namespace
 
 DaemonStatus collect_status(const Engine& engine, const PortManager& ports, const std::string& node,
@@ -139,11 +153,14 @@ DaemonStatus collect_status(const Engine& engine, const PortManager& ports, cons
   status.frames = frame_status(engine);
   status.loops = loop_reports(engine, now_ms);
   status.removed_interfaces = engine.removed_counters();
-  std::map<std::string, uint32_t> stations;
-  for (const FdbEntry& entry : collect_fdb(engine, now_ms)) ++stations[entry.interface];
+  // Only counted: a million of them as text would hold the daemon's lock for a second at each scrape.
+  std::vector<uint32_t> stations(dataplane::kMaxPorts, 0);
+  for_each_station(engine, now_ms, [&](const auto&, const table::MacEntry& entry, uint32_t) {
+    ++stations[entry.port.index()];
+  });
   for (const auto& view : engine.ports()) {
     status.interfaces.push_back(interface_status(engine, view, ports));
-    status.interfaces.back().mac_entries = stations[view.options.name];
+    status.interfaces.back().mac_entries = stations[view.id.index()];
     if (view.attached == nullptr) continue;
     for (const auto& queue : view.attached->queues()) {
       status.queues.push_back(queue_status(engine, view.options.name, *queue));
@@ -158,19 +175,15 @@ DaemonStatus collect_status(const Engine& engine, const PortManager& ports, cons
 std::vector<FdbEntry> collect_fdb(const Engine& engine, uint64_t now_ms) {
   std::map<PortId, std::string> names = port_names(engine);
   std::vector<FdbEntry> entries;
-  for (const auto& [id, bridge] : engine.bridges()) {
-    bridge.macs->table().for_each([&](const table::MacEntry& entry) {
-      // A stamp may be a moment ahead of us: modulo 2^32, as a signed number.
-      const auto age_ms = static_cast<int32_t>(static_cast<uint32_t>(now_ms) - entry.stamp_ms);
-      const auto shown_ms = static_cast<uint32_t>(std::max(age_ms, 0));
-      if (!entry.is_static && shown_ms >= bridge.options.aging_ms) return;
-      entries.push_back({.bridge = bridge.options.name,
-                         .mac = dataplane::mac_from_u64(entry.mac).to_string(),
-                         .interface = names[entry.port],
-                         .age_ms = entry.is_static ? 0 : shown_ms,
-                         .is_static = entry.is_static});
-    });
-  }
+  for_each_station(
+      engine, now_ms,
+      [&](const dataplane::BridgeOptions& bridge, const table::MacEntry& entry, uint32_t age_ms) {
+        entries.push_back({.bridge = bridge.name,
+                           .mac = dataplane::mac_from_u64(entry.mac).to_string(),
+                           .interface = names[entry.port],
+                           .age_ms = age_ms,
+                           .is_static = entry.is_static});
+      });
   std::sort(entries.begin(), entries.end(), [](const FdbEntry& a, const FdbEntry& b) {
     return std::tie(a.bridge, a.mac) < std::tie(b.bridge, b.mac);
   });
