@@ -2,6 +2,7 @@
 
 #include "starocean/xsk/socket.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -111,8 +112,11 @@ bool XskSocket::flush(FramePool& pool) {
     } else if (++fruitless == kFruitlessKicks) {
       return false;
     }
-    // A zero-copy driver goes on by itself: whether it asks again is for the next turn to see.
-    if (zero_copy_) break;
+    if (zero_copy_) {
+      // The driver goes on by itself: whether it asks again is for the next turn to see.
+      if (options_.busy_poll && pending == before) wake_driver();
+      break;
+    }
   }
   return pending == 0;
 }
@@ -126,6 +130,15 @@ bool XskSocket::kick_transmit() {
   if (errno == EAGAIN || errno == ENOBUFS || errno == EBUSY || errno == EINTR) return true;
   counters_.add(SocketCounter::tx_kick_errors);
   return false;
+}
+
+// With SO_PREFER_BUSY_POLL sendto() polls the NAPI instance that the socket receives from, and does not
+// wake the driver (net/xdp/xsk.c, xsk_no_wakeup). A driver that transmits from another one, as virtio_net
+// does, would never begin; poll() wakes it in any case (xsk_poll).
+void XskSocket::wake_driver() {
+  counters_.add(SocketCounter::tx_kicks);
+  pollfd watched{.fd = fd_, .events = POLLOUT, .revents = 0};
+  ::poll(&watched, 1, 0);
 }
 
 void XskSocket::kick_receive() {

@@ -134,6 +134,7 @@ class XskSocket {
   uint32_t top_up(FramePool& pool);
   void wake_receive();
   bool kick_transmit();
+  void wake_driver();
   std::string place() const;
 
   Umem& umem_;
