@@ -23,13 +23,14 @@ def binary():
 class Starocean:
     """One `starocean run` in a namespace. `config` is a dict (written as YAML's JSON subset) or text."""
 
-    def __init__(self, namespace, directory, name, config, prefix=()):
+    def __init__(self, namespace, directory, name, config, prefix=(), arguments=()):
         self.namespace = namespace
         self.name = name
         self.config_path = pathlib.Path(directory) / f"{name}.yaml"
         self.socket_path = pathlib.Path(directory) / f"{name}.sock"
         self.log_path = pathlib.Path(directory) / f"{name}.log"
         self._prefix = list(prefix)
+        self._arguments = list(arguments)
         self.process = None
         self.write_config(config)
 
@@ -44,7 +45,7 @@ class Starocean:
         with open(self.log_path, "ab") as log:
             self.process = self.namespace.popen(
                 *self._prefix, binary(), "run", "--config", self.config_path, "--socket", self.socket_path,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                *self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
 
     def start(self, timeout_s=60):

@@ -97,9 +97,10 @@ class Lab:
 
     # ---- the daemon ----
 
-    def starocean(self, switch, config, name="starocean", start=True, prefix=()):
+    def starocean(self, switch, config, name="starocean", start=True, prefix=(),
+                  arguments=()):
         """A daemon in the switch's namespace; it forwards when this returns, unless start is false."""
-        daemon = Starocean(switch, self.directory, name, config, prefix)
+        daemon = Starocean(switch, self.directory, name, config, prefix, arguments)
         self.daemons.append(daemon)
         return daemon.start() if start else daemon
 

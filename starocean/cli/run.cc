@@ -16,6 +16,12 @@ void add_run(CLI::App& app, Context& context) {
   command->add_option("--config", options->config_path, "The configuration to run")
       ->type_name("FILE")
       ->required();
+  command
+      ->add_option("--status-interval", options->status_interval_s,
+                   "Seconds between the status lines in the log")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
   command->callback([options, &context] {
     options->socket_path = context.socket_path;
     control::prepare_memory_map();

@@ -36,7 +36,6 @@ namespace {
 
 constexpr int kTickMs = 250;
 constexpr uint64_t kRetryMs = 2'000;
-constexpr uint64_t kStatusLineMs = 60'000;
 
 uint64_t now_ms() {
   return monotonic_ns() / kNsPerMs;
@@ -118,7 +117,7 @@ Status Daemon::start(SocketClaim claim) {
   log_info("{}", *kept);
   if (Status workers = engine_->start_workers(); !workers) return workers;
   if (Status api = start_api(std::move(claim)); !api) return api;
-  next_status_ms_ = now_ms() + kStatusLineMs;
+  next_status_ms_ = now_ms() + uint64_t{options_.status_interval_s} * 1000;
   log_info("node '{}' forwards; {} interfaces, {} workers, socket {}", node_,
            config_.interfaces.size(), engine_->workers().size(), options_.socket_path);
   return {};
@@ -219,7 +218,7 @@ void Daemon::tick(uint64_t now) {
     ports_->retry();
   }
   if (now >= next_status_ms_) {
-    next_status_ms_ = now + kStatusLineMs;
+    next_status_ms_ = now + uint64_t{options_.status_interval_s} * 1000;
     for (const std::string& line : status_lines(status())) log_info("{}", line);
   }
 }

@@ -1,6 +1,7 @@
 // `starocean run`: the daemon, from start to end.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "starocean/base/result.h"
@@ -10,6 +11,7 @@ namespace starocean::control {
 struct RunOptions {
   std::string config_path;
   std::string socket_path;
+  uint32_t status_interval_s = 60;  // between the status lines in the log
 };
 
 // Returns when the daemon was asked to end (SIGTERM, SIGINT) and has detached from its interfaces,

@@ -15,8 +15,11 @@ using enum ValueKind;
 constexpr std::string_view kLater = "Of a later version.";
 
 constexpr auto kPolls = std::to_array<SchemaChoice>({
-    {"adaptive", "busy-poll under load, sleep in epoll after a short idle spell"},
-    {"busy", "never sleep: lowest latency, one CPU per worker at 100 %"},
+    {"adaptive",
+     "look for packets while there are some, sleep in epoll when there were none for 50 µs"},
+    {"busy",
+     "never sleep, and have the kernel poll the device (SO_PREFER_BUSY_POLL): one CPU per worker "
+     "at 100 %"},
     {"interrupt", "always sleep when there is nothing to do"},
 });
 constexpr auto kHugePages = std::to_array<SchemaChoice>({
