@@ -1,10 +1,11 @@
 // The proof: attach the steering program, bind AF_XDP sockets, and take it all away again.
 //
 // The program has no sockets in its map, so every packet goes on to Linux; the sockets' fill rings are full,
-// so that in zero-copy mode the driver has frames to receive into. Software devices (veth) do not notice. A
-// driver of real hardware rebuilds its queues for it, which may interrupt the link for a moment; therefore an
-// interface by which Linux reaches the world is left alone, unless `force` is set. Never touched, forced or
-// not: an interface with an XDP program (anybody's) or an AF_XDP socket. If this process dies, the
+// so that in zero-copy mode the driver has frames to receive into. A veth loses at most the packets of the
+// instant in which the program goes (drivers/net/veth.c, veth_napi_del_range). A driver of real hardware
+// rebuilds its queues for it, which may interrupt the link for a moment; therefore an interface by which
+// Linux reaches the world is left alone, and one of a bridge or bond, unless `force` is set. Never touched,
+// forced or not: an interface with an XDP program (anybody's) or an AF_XDP socket. If this process dies, the
 // kernel removes everything.
 #pragma once
 
