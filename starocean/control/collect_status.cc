@@ -153,7 +153,7 @@ DaemonStatus collect_status(const Engine& engine, const PortManager& ports, cons
   status.frames = frame_status(engine);
   status.loops = loop_reports(engine, now_ms);
   status.removed_interfaces = engine.removed_counters();
-  // Only counted: a million of them as text would hold the daemon's lock for a second at each scrape.
+  // Only counted: a string for each, sorted, would be made under the daemon's lock at every scrape.
   std::vector<uint32_t> stations(dataplane::kMaxPorts, 0);
   for_each_station(engine, now_ms, [&](const auto&, const table::MacEntry& entry, uint32_t) {
     ++stations[entry.port.index()];
