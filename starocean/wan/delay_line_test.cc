@@ -52,7 +52,7 @@ TEST(DelayLine, AgreesWithAStableSort) {
   uint64_t last_due = 0;
   uint32_t sequence = 0;
   uint64_t departed = 0;
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < 8000; ++round) {
     now += dice() % 20;
     if (line.size() < kCapacity && dice() % 3 != 0) {
       const bool ordered = dice() % 4 != 0;
@@ -71,7 +71,7 @@ TEST(DelayLine, AgreesWithAStableSort) {
     ASSERT_TRUE(model.empty() || std::get<0>(*std::min_element(model.begin(), model.end())) > now);
     ASSERT_EQ(line.size(), model.size());
   }
-  EXPECT_GT(departed, 5000U);
+  EXPECT_GT(departed, 2000U);
 }
 
 }  // namespace
