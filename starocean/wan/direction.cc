@@ -9,9 +9,16 @@
 namespace starocean::wan {
 
 using dataplane::Batch;
-using dataplane::kBatchPackets;
 using dataplane::kMaxTransmitBuffers;
 using dataplane::Packet;
+
+namespace {
+
+// Packets sent with one system call: few, so that of a burst in one direction neither the other direction nor
+// the measure of lateness suffers.
+constexpr uint32_t kDeparturesAtOnce = 16;
+
+}  // namespace
 
 Direction::Direction(uint32_t frames, uint64_t seed, bool finish_checksums, PacketStore& store,
                      xsk::FramePool& pool, xsk::XskSocket& egress, const EgressState& state)
@@ -114,10 +121,10 @@ void Direction::duplicate(const OnWire& on) {
 uint32_t Direction::send_due(uint64_t now_ns) {
   egress_.reap(pool_);
   advance_queue(now_ns);
-  std::array<uint64_t, kBatchPackets> due_ns;
+  std::array<uint64_t, kDeparturesAtOnce> due_ns;
   uint32_t departed = 0;
   uint32_t sent = 0;
-  while (departed < kBatchPackets) {
+  while (departed < kDeparturesAtOnce) {
     const auto held = link_.depart(now_ns);
     if (!held) break;
     ++departed;

@@ -33,7 +33,7 @@ class Direction {
 
   // Takes all packets of the batch, which has been received by `now_ns`.
   void accept(dataplane::Batch& batch, uint64_t now_ns);
-  // Sends what is due, at most a batch; returns how many packets that were.
+  // Sends what is due, but no long burst at once; returns how many packets that were.
   uint32_t send_due(uint64_t now_ns);
   // When send_due() has something to do next; kNever when only a packet can tell.
   uint64_t next_ns() const { return link_.next_ns(); }
