@@ -11,7 +11,8 @@ foreach(layer base ring net table xsk)
   install(DIRECTORY starocean/${layer} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/starocean
           FILES_MATCHING PATTERN "*.h" PATTERN testing EXCLUDE PATTERN testdata EXCLUDE
           PATTERN corpus EXCLUDE PATTERN "*_for_test.h" EXCLUDE PATTERN test_scale.h EXCLUDE
-          PATTERN device_info.h EXCLUDE PATTERN link_info.h EXCLUDE PATTERN link_monitor.h EXCLUDE)
+          PATTERN "device_*.h" EXCLUDE PATTERN "link_*.h" EXCLUDE PATTERN "netlink_*.h" EXCLUDE
+          PATTERN netdev_family.h EXCLUDE PATTERN ethtool_request.h EXCLUDE)
 endforeach()
 configure_package_config_file(cmake/starocean-config.cmake.in starocean-config.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/starocean)

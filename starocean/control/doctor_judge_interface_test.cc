@@ -117,7 +117,7 @@ const Planted kOfPackets[] = {
     {"OtherEndOutOfSight", "peer", "lan1", [](Survey& s) { veth(s).peer = {}; }, kNote,
      "run doctor there", ""},
     {"OtherEndTooLongForTheProgram", "peer-mtu", "lan1",
-     [](Survey& s) { veth(s).peer->mtu = 9000; }, kFault, "refuses a program",
+     [](Survey& s) { veth(s).peer->mtu = 9000; }, kWarning, "a program for packets of several",
      "ip netns exec h1 ip link set dev eth0 mtu 1500"},
     {"OtherEndLonger", "peer-mtu", "lan1", [](Survey& s) { veth(s).peer->mtu = 2000; }, kWarning,
      "1500 here and 2000", "ip netns exec h1 ip link set dev eth0 mtu 1500"},

@@ -61,18 +61,20 @@ void judge_own_mtu(const Case& c, Judge& judge) {
                               c.facts.mtu, c.plan.config.memory.frame_size, c.one_frame_mtu()));
 }
 
-// veth judges a program by the other end's MTU (drivers/net/veth.c, veth_xdp_set): without multi-buffer,
-// which the program has only if our own MTU needs it, a frame has to fit a page.
+// veth judges a program by the other end's MTU (drivers/net/veth.c, veth_xdp_set): without multi-buffer, a
+// frame has to fit a page. The daemon then attaches with multi-buffer (AttachedPort).
 void judge_peer_mtu(const Case& c, const PeerFacts& peer, Judge& judge) {
   const std::string other = fmt::format("{}ip link set dev {} mtu {}", peer.command_prefix,
                                         shell_quoted(peer.name), c.facts.mtu);
   const std::string here = fmt::format("{} here and {} at the other end", c.facts.mtu, peer.mtu);
   if (peer.mtu > c.host.single_page_mtu && !c.needs_several_frames() && !c.generic_mode()) {
-    return judge.say("peer-mtu", Verdict::kFault,
-                     fmt::format("the MTU is {}: the driver refuses a program for packets of one "
-                                 "frame when the other end may send more than {} bytes",
-                                 here, c.host.single_page_mtu),
-                     other);
+    return judge.say(
+        "peer-mtu", Verdict::kWarning,
+        fmt::format("the MTU is {}: since the other end may send more than {} bytes, the "
+                    "driver takes only a program for packets of several frames, which "
+                    "is slower",
+                    here, c.host.single_page_mtu),
+        other);
   }
   if (peer.mtu > c.facts.mtu) {
     return judge.say("peer-mtu", Verdict::kWarning,
