@@ -8,6 +8,7 @@ void add_bench(CLI::App& app, Context& context) {
   command->fallthrough();
   command->require_subcommand(1);
   add_bench_forward(*command, context);
+  add_bench_rx_path(*command, context);
 }
 
 }  // namespace starocean::cli

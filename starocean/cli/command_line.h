@@ -42,6 +42,7 @@ void add_gen(CLI::App& app, Context& context);
 void add_wan(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_bench_forward(CLI::App& bench, Context& context);
+void add_bench_rx_path(CLI::App& bench, Context& context);
 void add_version(CLI::App& app, Context& context);
 
 // Prints "starocean: <error>" and returns kFailed.

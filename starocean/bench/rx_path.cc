@@ -1,0 +1,164 @@
+#include "starocean/bench/rx_path.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "starocean/bench/rx_trial.h"
+#include "starocean/bench/traffic_spec.h"
+#include "starocean/testbed/command.h"
+
+namespace starocean::bench {
+namespace {
+
+// Those that this process may use; null set if that cannot be told.
+cpu_set_t allowed_cpus() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  sched_getaffinity(0, sizeof cpus, &cpus);
+  return cpus;
+}
+
+std::string list_of(const cpu_set_t& cpus) {
+  std::string text;
+  for (size_t i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &cpus)) text += fmt::format("{}{}", text.empty() ? "" : ", ", i);
+  }
+  return text;
+}
+
+Status check_cpus(const RxPathOptions& options) {
+  constexpr auto kWhat = "cannot place the receive-path ladder";
+  const cpu_set_t cpus = allowed_cpus();
+  if (CPU_COUNT(&cpus) < 2) {
+    return fail(kWhat, "there is one CPU, and generator and receiver need one each",
+                "run it on a machine with two, or allow the process a second one (taskset)");
+  }
+  for (const int cpu : {options.generate_cpu, options.receive_cpu}) {
+    if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(static_cast<size_t>(cpu), &cpus)) {
+      return fail(kWhat, fmt::format("there is no CPU {} for this process", cpu),
+                  fmt::format("choose among {}", list_of(cpus)));
+    }
+  }
+  if (options.generate_cpu == options.receive_cpu) {
+    return fail(kWhat, fmt::format("CPU {} would both generate and receive", options.receive_cpu),
+                "choose two different ones");
+  }
+  return {};
+}
+
+Status check_rungs(const RxPathOptions& options) {
+  std::string all;
+  for (const RxCase& rung : rx_ladder())
+    all += fmt::format("{}{}", all.empty() ? "" : ", ", rung.name);
+  for (const std::string& name : options.rungs) {
+    if (!std::ranges::any_of(rx_ladder(), [&](const RxCase& rung) { return rung.name == name; })) {
+      return fail(fmt::format("there is no rung '{}'", name), fmt::format("the rungs are {}", all));
+    }
+  }
+  return {};
+}
+
+bool chosen(const RxPathOptions& options, std::string_view name) {
+  return options.rungs.empty() || std::ranges::find(options.rungs, name) != options.rungs.end();
+}
+
+// What is started from here on inherits it.
+void leave_receive_core(const RxPathOptions& options) {
+  cpu_set_t cpus = allowed_cpus();
+  CPU_CLR(static_cast<size_t>(options.receive_cpu), &cpus);
+  sched_setaffinity(0, sizeof cpus, &cpus);
+}
+
+std::vector<RxCaseResult*> all_cases(RxPathResult& result) {
+  std::vector<RxCaseResult*> cases;
+  for (RxCaseResult& rung : result.rungs) cases.push_back(&rung);
+  for (RxCaseResult& tuning : result.tunings) cases.push_back(&tuning);
+  return cases;
+}
+
+std::string outcome_text(const RxCase& what, const RxTrial& trial) {
+  std::string text = fmt::format("{}:", what.name);
+  if (trial.flood) {
+    text += fmt::format(" flood {:.2f} Mpps",
+                        static_cast<double>(trial.flood->handled) / trial.flood->seconds / 1e6);
+  }
+  if (trial.at_rate) {
+    const auto busy_ns = static_cast<double>(trial.at_rate->receive_core.busy_ns());
+    text += fmt::format("{} at rate {:.0f} % CPU", trial.flood ? "," : "",
+                        busy_ns / trial.at_rate->seconds / 1e7);
+  }
+  return text;
+}
+
+}  // namespace
+
+Status check_rx_path(const RxPathOptions& options) {
+  if (Status rungs = check_rungs(options); !rungs) return rungs;
+  TrafficSpec traffic;
+  traffic.frame_bytes = {options.frame_bytes};
+  traffic.flows = options.flows;
+  traffic.destination_port.count = 1;
+  if (Status good = check(traffic); !good) return good;
+  constexpr uint32_t kMaxFrameBytesHere = 1518;
+  if (options.frame_bytes > kMaxFrameBytesHere) {
+    return fail("cannot send frames that long", "the wire has an MTU of 1500",
+                "use at most 1518 bytes");
+  }
+  return {};
+}
+
+Result<RxPathResult> run_rx_path(const RxPathOptions& options,
+                                 const std::function<void(const RxProgress&)>& progress) {
+  if (Status good = check_rx_path(options); !good) return fail(good.error());
+  if (Status cpus = check_cpus(options); !cpus) return fail(cpus.error());
+  for (const char* tool : {"ip", "ethtool"}) {
+    if (!testbed::is_installed(tool)) {
+      return fail("cannot build the testbed", fmt::format("`{}` is not installed", tool),
+                  "install the Debian packages iproute2 and ethtool");
+    }
+  }
+  leave_receive_core(options);
+  RxPathResult result{.options = options};
+  for (const RxCase& rung : rx_ladder()) {
+    if (chosen(options, rung.name)) result.rungs.push_back({.what = &rung});
+  }
+  for (const RxCase& tuning : rx_tunings()) {
+    const bool shows = !tuning.only_at_rate || options.rate_pps > 0;
+    if (options.tunings && shows && chosen(options, tuning.base)) {
+      result.tunings.push_back({.what = &tuning});
+    }
+  }
+  const uint64_t start_ns = monotonic_ns();
+  const std::vector<RxCaseResult*> cases = all_cases(result);
+  uint32_t number = 0;
+  for (uint32_t repetition = 0; repetition < options.repetitions; ++repetition) {
+    for (size_t place = 0; place < cases.size(); ++place) {
+      RxCaseResult& now = *cases[(place + repetition) % cases.size()];
+      if (!now.unavailable.empty()) continue;
+      const std::string where =
+          fmt::format("[{}/{}] ", ++number, cases.size() * options.repetitions);
+      auto outcome = run_rx_trial(*now.what, options, number, [&](const RxProgress& said) {
+        if (progress) progress({where + said.text, said.finished});
+      });
+      if (!outcome) return fail(outcome.error());
+      now.unavailable = std::move(outcome->unavailable);
+      if (!now.unavailable.empty()) {
+        if (progress)
+          progress({fmt::format("{}{}: {}", where, now.what->name, now.unavailable), true});
+        continue;
+      }
+      outcome->trial.repetition = repetition + 1;
+      outcome->trial.place_in_order = static_cast<uint32_t>(place + 1);
+      if (progress) progress({where + outcome_text(*now.what, outcome->trial), true});
+      now.trials.push_back(std::move(outcome->trial));
+    }
+  }
+  result.duration_ns = monotonic_ns() - start_ns;
+  return result;
+}
+
+}  // namespace starocean::bench

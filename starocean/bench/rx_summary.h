@@ -1,0 +1,64 @@
+// What the repetitions of the receive-path ladder come to. Pure; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "starocean/bench/rx_path.h"
+#include "starocean/bench/statistics.h"
+
+namespace starocean::bench {
+
+// One load on one rung. Rates are per second of the window; shares are of the receive core's time, in per cent.
+struct RxLoadSummary {
+  Spread generated_mpps;
+  Spread on_wire_mpps;
+  Spread handled_mpps;
+  Spread
+      ns_per_packet;  // of the NAPI thread and the program, per packet handled; count 0: not known
+  double own_percent = 0;  // the same two, median
+  // Medians, of /proc/stat: they add up to about 100.
+  double user_percent = 0;
+  double system_percent = 0;
+  double interrupt_percent = 0;
+  double idle_percent = 0;
+  double stolen_percent = 0;
+  // All busy time less `own`: somebody else's; median and worst of the repetitions. Not known (0) where receive
+  // processing is in no thread of its own.
+  double others_percent = 0;
+  double worst_others_percent = 0;
+  double lost_percent = 0;  // of what was on the wire; median
+  // It handled all that was generated: what it could have handled at most is not known.
+  bool kept_up = false;
+  uint64_t unaccounted = 0;  // the largest of all repetitions, without its sign
+};
+
+struct RxCaseSummary {
+  const RxCaseResult* result = nullptr;
+  std::optional<RxLoadSummary> flood;
+  std::optional<RxLoadSummary> at_rate;
+
+  const RxCase& what() const { return *result->what; }
+  bool available() const { return result->unavailable.empty(); }
+};
+
+struct RxPathSummary {
+  std::vector<RxCaseSummary> rungs;
+  std::vector<RxCaseSummary> tunings;
+  // Null if there is no such rung or tuning, or this machine lacks it.
+  const RxCaseSummary* find(std::string_view name) const;
+};
+
+RxPathSummary summarize(const RxPathResult& result);
+
+// What is compared between two cases.
+enum class RxMetric : uint8_t { kFloodHandled, kRateCpu };
+// Of each repetition that has both: the metric of `a` divided by that of `b`. Empty (count 0) without such.
+Spread ratio_of(const RxCaseSummary& a, const RxCaseSummary& b, RxMetric metric);
+// Likewise: ns per packet of `a` less that of `b`, in a flood.
+Spread extra_cost(const RxCaseSummary& a, const RxCaseSummary& b);
+
+}  // namespace starocean::bench
