@@ -50,13 +50,14 @@ std::string source_points(const RxPathSummary& summary) {
   return data + "END\n";
 }
 
+// At the height of the bars.
 std::string names(const RxPathSummary& summary) {
   std::string tics;
   for (size_t i = 0; i < summary.rungs.size(); ++i) {
     const RxCaseSummary& rung = summary.rungs[i];
     tics += fmt::format(
-        "{}{} {}", tics.empty() ? "" : ", ",
-        quoted(fmt::format("{}{}", rung.what().title, rung.flood ? "" : " (unavailable)")), i + 1);
+        "{}{} {}.9", tics.empty() ? "" : ", ",
+        quoted(fmt::format("{}{}", rung.what().title, rung.flood ? "" : " (unavailable)")), i);
   }
   return tics;
 }

@@ -101,6 +101,8 @@ bool Umem::try_map(size_t page_size_bytes, int flags) {
   void* memory = mmap(address, length, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | flags, -1, 0);
   if (memory == MAP_FAILED) return false;  // the destructor returns what was reserved
+  // Pages that are pinned are copied at fork, not shared: of huge ones there are none left, and fork() fails.
+  madvise(memory, length, MADV_DONTFORK);
   page_size_bytes_ = page_size_bytes;
   base_ = static_cast<std::byte*>(memory);
   mapped_bytes_ = length;

@@ -9,6 +9,8 @@
 // and note() says in a sentence why it is not more. Pages registered with the kernel are pinned, so that
 // frames are never swapped.
 //
+// A child process does not inherit the memory (MADV_DONTFORK).
+//
 // The kernel ties a registered UMEM to one set of bind flags: sockets that share it are all zero-copy or
 // all copy, all multi-buffer or none (net/xdp/xsk.c, xsk_bind; xsk_buff_pool.c, xp_assign_dev_shared).
 // Umem therefore keeps one registration per set of flags, all over the same memory; a frame received

@@ -1,5 +1,10 @@
 #include "starocean/xsk/umem.h"
 
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstring>
 #include <thread>
 
@@ -58,6 +63,21 @@ TEST(Umem, TagsAreReadWhileOthersAreWritten) {
     ASSERT_EQ(found, 1u);
   }
   other.join();
+}
+
+TEST(Umem, StaysBehindWhenAProcessForks) {
+  auto umem = Umem::create({.frames = 64});  // huge pages, where there are any
+  ASSERT_TRUE(umem) << umem.error().message();
+  unsigned char resident = 0;
+  ASSERT_EQ(mincore((*umem)->base(), 1, &resident), 0);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    _exit(mincore((*umem)->base(), 1, &resident) == -1 && errno == ENOMEM ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "the child has it too";
 }
 
 TEST(Umem, FallsBackAndSaysSo) {
