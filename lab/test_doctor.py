@@ -378,10 +378,10 @@ def test_fix(lab, switch):
     assert report["tx-checksum", "va"]["verdict"] == "ok"
     if machine.huge_pages()["total"]:
         assert report["huge-pages", ""]["verdict"] == "ok"
-    assert report["peer-mtu", "va"]["verdict"] == "fault", "an MTU is never changed"
+    assert report["peer-mtu", "va"]["verdict"] == "warning", "an MTU is never changed"
     assert switch.links()["vb"]["mtu"] == 9000
     again = switch.run(binary(), "doctor", "va", "--fix", check=False)
-    assert again.returncode == 1 and "fixes" not in again.stdout, "there is nothing left to do"
+    assert again.returncode == 0 and "fixes" not in again.stdout, "a warning is left, and nothing to do"
 
 
 def test_the_daemon_says_it_at_start(lab, switch):
