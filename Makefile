@@ -1,6 +1,6 @@
 # A thin front: what to type. The work is in CMakePresets.json, scripts/ and lab/.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format fuzz build install clean
+.PHONY: help demo test test-vm bench lint format fuzz build install clean
 
 PYTHON ?= /usr/bin/python3
 PREFIX ?= /usr/local
@@ -8,7 +8,7 @@ JOBS ?= $(shell nproc)
 export JOBS
 
 help:              ## This list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo:              ## Build, then three hosts talk through a starocean switch (root; about a minute)
 	@scripts/bootstrap build demo
@@ -19,7 +19,11 @@ test:              ## Everything: format, unit tests, sanitizers, other CPUs, in
 	@scripts/bootstrap build demo test lint
 	@$(PYTHON) scripts/run-tests
 
-bench:             ## Micro-benchmarks, beside DPDK's where there is a counterpart
+test-vm:           ## Zero-copy: in a virtual machine, where QEMU and a newer Debian kernel can be had
+	@scripts/bootstrap build demo test
+	@$(PYTHON) scripts/run-tests vm
+
+bench:             ## All benchmarks, beside their counterparts elsewhere (root; half an hour)
 	@scripts/bootstrap build bench
 	@scripts/run-benchmarks
 

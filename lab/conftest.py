@@ -5,6 +5,8 @@ import pytest
 
 from starocean_lab import Lab, machine, run, wait_until
 
+# A step of its own: `make test-vm`.
+collect_ignore = ["vm"]
 _TOOLS = machine.TOOLS + ("clang-14", "setpriv")
 
 FOREIGN = """

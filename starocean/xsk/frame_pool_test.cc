@@ -135,6 +135,8 @@ TEST(FrameDeathTest, LosingAFrameAborts) {
 }
 
 TEST(FrameDeathTest, FreeingWhatTheKernelHasAborts) {
+  // Packet memory does not survive a fork: the child runs the test anew.
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
   auto umem = Umem::create({.frames = 128, .hugepages = HugePages::kNone});
   auto depot = FrameDepot::create(**umem);
   auto pool = FramePool::create(**depot, 128);
