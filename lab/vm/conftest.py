@@ -13,9 +13,10 @@ import tempfile
 
 import pytest
 
-from starocean_lab import LabError, wait_until
+from starocean_lab import LabError, reaper
 from starocean_lab.daemon import binary
-from starocean_vm import Guest, GuestEcho, GuestHost, GuestNamespace, GuestStarocean, Unavailable, guest as machine
+from starocean_lab.lab import undo_at_end
+from starocean_vm import Guest, GuestEcho, GuestHost, GuestNamespace, GuestStarocean, Unavailable, missing
 from starocean_vm.daemon import mac_of_host, mac_of_port
 
 _ZERO_COPY = "disable-legacy=on,iommu_platform=on"
@@ -99,10 +100,11 @@ class Scene:
 @pytest.fixture(scope="session")
 def guest():
     """The booted machine."""
-    reason = machine.missing()
+    reason = missing()
     if reason:
         pytest.skip(reason)
-    with tempfile.TemporaryDirectory(prefix="so-vm-") as directory:
+    with tempfile.TemporaryDirectory(prefix=f"{reaper.PREFIX}vm-") as directory:
+        undo_at_end(f"remove {directory}")
         try:
             made = Guest(directory, _CARDS, [binary()], arguments=f"hugepages={_HUGE_PAGES}")
         except Unavailable as error:

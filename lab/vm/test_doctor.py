@@ -1,6 +1,7 @@
 """`starocean doctor` on cards that can do zero-copy and on one that cannot, by trial."""
 
 import json
+import re
 
 import pytest
 
@@ -17,7 +18,7 @@ def report(scene, port):
 
 @pytest.fixture(autouse=True)
 def _has_doctor(scene):
-    if scene.guest.shell("starocean doctor --help", check=False).returncode != 0:
+    if not re.search(r"^\s+doctor\b", scene.guest.shell("starocean --help").stdout, re.M):
         pytest.skip("this build has no `starocean doctor`")
 
 

@@ -5,9 +5,9 @@ this machine; see kernel.py, initramfs.py and guest.py. daemon.py has the words 
 """
 
 from .daemon import GuestEcho, GuestHost, GuestStarocean, assert_mode, sockets_of
-from .guest import Guest, GuestNamespace
+from .guest import Guest, GuestNamespace, missing
 from .kernel import Unavailable
 from .traffic import flood, flows, tcp_transfer
 
 __all__ = ["Guest", "GuestEcho", "GuestHost", "GuestNamespace", "GuestStarocean", "Unavailable", "assert_mode",
-           "flood", "flows", "sockets_of", "tcp_transfer"]
+           "flood", "flows", "missing", "sockets_of", "tcp_transfer"]

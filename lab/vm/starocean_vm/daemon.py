@@ -81,6 +81,11 @@ class GuestStarocean(Starocean):
     def log(self):
         return self.namespace.guest.shell(f"cat {self.log_path}", check=False).stdout
 
+    def assert_conserved(self, timeout_s=10):
+        super().assert_conserved(timeout_s)
+        late = [worker["id"] for worker in self.show("workers")["workers"] if worker["counters"]["lost_wakeups"]]
+        assert not late, f"workers {late} slept on over work"
+
     def kernel_losses(self):
         """What the kernel dropped or refused before we saw it, where it is not zero. (That it was asked to
         transmit and found nothing is no loss.)"""

@@ -76,7 +76,7 @@ class Guest:
                                     stderr=log, preexec_fn=die_with_parent)
 
     def _connect(self, path):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + _GRACE_S
         while True:
             channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
@@ -193,7 +193,8 @@ class GuestProcess:
         self.returncode = None
         self._status_path = f"/tmp/process-{next(self._numbers)}"
         # The shell that waits for it stays behind and notes how it ended.
-        waiter = f'{command} >>{log_path} 2>&1 & echo $! >{self._status_path}.pid; wait $!; echo $? >{self._status_path}'
+        waiter = (f"{command} >>{log_path} 2>&1 & echo $! >{self._status_path}.pid; "
+                  f"wait $!; echo $? >{self._status_path}")
         guest.shell(f"setsid /bin/sh -c {shlex.quote(waiter)} >/dev/null 2>&1 &")
         self.pid = int(guest.shell(f"until cat {self._status_path}.pid 2>/dev/null | grep .; do usleep 10000; done",
                                    timeout_s=20).stdout)

@@ -19,6 +19,8 @@ import shutil
 import subprocess
 import tempfile
 
+from starocean_lab import LabError
+
 OLDEST = (6, 18)
 SUITE = "trixie-backports"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -52,11 +54,13 @@ def extract(target):
     """Unpacks the kernel into the directory `target` and returns (vmlinuz, directory of its modules)."""
     for package in packages():
         _run("dpkg-deb", "-x", package, target)
-    images = sorted(pathlib.Path(target).glob("boot/vmlinuz-*"))
-    modules = sorted(pathlib.Path(target).glob("usr/lib/modules/*/kernel"))
+    # Newer packages (7.3, for one) have the kernel beside its modules.
+    images = [path for pattern in ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz")
+              for path in pathlib.Path(target).glob(pattern)]
+    modules = list(pathlib.Path(target).glob("usr/lib/modules/*/kernel"))
     if len(images) != 1 or len(modules) != 1:
-        raise Unavailable(f"the kernel's packages hold {len(images)} kernels and {len(modules)} sets of "
-                          "modules instead of one each")
+        raise LabError(f"the kernel's packages hold {len(images)} kernels and {len(modules)} sets of modules "
+                       "instead of one each")
     return images[0], modules[0]
 
 
@@ -67,11 +71,11 @@ def packages():
     directory = cache_directory()
     wanted = os.environ.get("STAROCEAN_VM_KERNEL", "")
     record = directory / f"kernel{'-' + wanted if wanted else ''}.json"
-    return _cached(record) or _download(record, wanted)
+    return cached(record) or _download(record, wanted)
 
 
-def _cached(record):
-    """The packages that the record names, if all are there and intact."""
+def cached(record):
+    """Paths of the packages that the record names if all are there and intact, else None."""
     try:
         entries = json.loads(record.read_text(encoding="utf-8"))["packages"]
         paths = [(record.parent / entry["file"], entry["sha256"]) for entry in entries]
@@ -173,8 +177,8 @@ def _run(*command, cwd=None):
     except FileNotFoundError as error:
         raise Unavailable(f"{words[0]} is not installed: this is not Debian") from error
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"'{words[0]}' did not end within {_TIMEOUT_S} s") from error
+        raise Unavailable(f"{words[0]} did not end within {_TIMEOUT_S} s") from error
     if done.returncode != 0:
         said = " ".join((done.stderr.strip() or done.stdout.strip() or "it said nothing").split())[-400:]
-        raise Unavailable(f"'{' '.join(words[:1] + [w for w in words[1:] if w.islower()][:2])}' failed: {said}")
+        raise Unavailable(f"{words[0]} failed: {said}")
     return done.stdout
