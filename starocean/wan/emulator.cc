@@ -136,7 +136,7 @@ Status Emulator::start(std::string& note) {
           std::strerror(error));
     }
   }
-  const Status pinned = pin();
+  Status pinned = pin();
   prepared.set_value();
   return pinned;
 }

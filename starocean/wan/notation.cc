@@ -191,7 +191,7 @@ std::string format_burst(double packets) {
 
 Result<uint64_t> parse_reorder_by_ns(std::string_view text) {
   if (text == "ahead") return 0;
-  const auto time_ns = parse_time_ns(text);
+  auto time_ns = parse_time_ns(text);
   if (!time_ns || *time_ns == 0) {
     return fail(quoted(text), "it is not how packets leave the order",
                 "write for how long they are held back, as 10ms; or ahead");
