@@ -1,5 +1,4 @@
-// `starocean gen send` and `starocean gen receive`: a Generator or a Receiver with progress, signals and a
-// report. Main thread only; blocks SIGINT and SIGTERM meanwhile, which end the run with the result so far.
+// `starocean gen send` and `starocean gen receive`: a SendEngine or a Receiver with progress, signals and a report. Main thread only; blocks SIGINT and SIGTERM meanwhile, which end the run with the result so far.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +6,8 @@
 #include <string>
 
 #include "starocean/base/result.h"
-#include "starocean/bench/generator.h"
 #include "starocean/bench/receiver.h"
+#include "starocean/bench/send_engine.h"
 
 namespace starocean::bench {
 
@@ -19,7 +18,7 @@ struct GenOutput {
 };
 
 struct GenSendOptions {
-  Generator::Options generator;
+  EngineOptions engine;
   Load load;
   std::string rate;  // as asked for, for the report
 };

@@ -94,6 +94,15 @@ Json to_json(const Load& load) {
   return json;
 }
 
+Json to_json(const EngineInfo& info) {
+  if (!info.af_xdp) return {};
+  Json json = {{"mode", info.zero_copy ? "zero-copy" : "copy"},
+               {"multi_buffer", info.multi_buffer},
+               {"queue", info.queue}};
+  if (!info.note.empty()) json["note"] = info.note;
+  return json;
+}
+
 Json to_json(const SendReport& report, const Load& load) {
   return {{"generated", report.generated},
           {"generated_bytes", report.generated_bytes},

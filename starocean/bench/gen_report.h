@@ -7,8 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "starocean/bench/generator.h"
 #include "starocean/bench/receiver.h"
+#include "starocean/bench/send_engine.h"
 
 namespace starocean::bench {
 
@@ -16,6 +16,8 @@ using Json = nlohmann::ordered_json;
 
 Json to_json(const TrafficSpec& traffic);
 Json to_json(const Load& load);
+// {"mode", "multi_buffer", "queue"} of AF_XDP; null of live frames.
+Json to_json(const EngineInfo& info);
 Json to_json(const SendReport& report, const Load& load);
 // {"count", "min", "mean", "p50", "p90", "p99", "p999", "max"}; all but "count" are null when it is 0.
 Json to_json(const DelayHistogram& delay);

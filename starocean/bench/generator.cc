@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -13,19 +12,16 @@
 
 #include "bpf/generate.h"
 #include "bpf/generate.skel.h"
-#include "starocean/base/clock.h"
 #include "starocean/base/endian.h"
 #include "starocean/bench/bpf_maps.h"
+#include "starocean/bench/egress_device.h"
 #include "starocean/bench/live_run.h"
-#include "starocean/xsk/link_monitor.h"
+#include "starocean/bench/schedule.h"
 #include "starocean/xsk/steering_log.h"
 
 namespace starocean::bench {
 namespace {
 
-constexpr uint32_t kEthernetAndTagBytes = 18;
-constexpr uint64_t kLeastGrace_ns = 100 * kNsPerMs;
-constexpr double kTolerance = 0.005;
 constexpr uint64_t kSeed = 0x2545f4914f6cdd1d;  // not zero; the same order of flows in every run
 
 struct DestroySkeleton {
@@ -76,35 +72,16 @@ generate_flow flow_entry(const TrafficSpec& spec, uint32_t number) {
 
 // The device's index.
 Result<uint32_t> find_device(const Generator::Options& options) {
-  const std::string what = fmt::format("cannot send on '{}'", options.device);
   const uint32_t longest = options.traffic.longest_frame_bytes();
   if (longest > kMaxLiveFrameBytes) {
-    return fail(what,
+    return fail(fmt::format("cannot send on '{}'", options.device),
                 fmt::format("BPF live frames have at most {} bytes, FCS included, not {}",
                             kMaxLiveFrameBytes, longest),
-                "use shorter frames");
+                "use shorter frames, or the AF_XDP engine", EMSGSIZE);
   }
-  auto link = xsk::find_link(options.device);
+  const auto link = find_egress(options.device, longest);
   if (!link) return fail(link.error());
-  if (!*link) {
-    return fail(what, "there is no such device", "`ip link` lists those of this network namespace",
-                ENODEV);
-  }
-  if (!(*link)->up || !(*link)->carrier) {
-    return fail(what, (*link)->up ? "it has no carrier" : "it is down",
-                fmt::format("`ip link set dev {} up`, at both ends of a veth", options.device),
-                ENETDOWN);
-  }
-  // The kernel's own limit for redirected frames leaves room for one tag (xdp_ok_fwd_dev).
-  if (longest - kFcsBytes > (*link)->mtu + kEthernetAndTagBytes) {
-    return fail(what,
-                fmt::format("frames of {} bytes are longer than its MTU of {} allows", longest,
-                            (*link)->mtu),
-                fmt::format("`ip link set dev {} mtu {}`, at both ends of a veth", options.device,
-                            longest - kFcsBytes - kEthernetAndTagBytes),
-                EMSGSIZE);
-  }
-  return (*link)->ifindex;
+  return link->ifindex;
 }
 
 void set_shape(generate_shape& shape, const TrafficSpec& spec, uint32_t ifindex) {
@@ -151,35 +128,7 @@ uint32_t batch_for(double frames_per_second) {
       std::clamp(frames_per_second * kBatchSeconds, 1.0, double{kLargest}));
 }
 
-void set_step(volatile generate_control& control, double frames_per_second) {
-  control.step_ns = 0;
-  control.step_fraction = 0;
-  if (frames_per_second <= 0) return;
-  constexpr double kFraction = 4294967296.0;
-  const double step_ns = static_cast<double>(kNsPerSecond) / frames_per_second;
-  control.step_ns = static_cast<uint64_t>(step_ns);
-  control.step_fraction =
-      static_cast<uint32_t>(std::min((step_ns - std::floor(step_ns)) * kFraction, kFraction - 1));
-  if (control.step_ns == 0 && control.step_fraction == 0) control.step_fraction = 1;
-}
-
 }  // namespace
-
-double SendReport::generated_per_second() const {
-  if (generated < 2 || last_ns <= first_ns + paused_ns) return 0;
-  return static_cast<double>(generated - 1) * static_cast<double>(kNsPerSecond) /
-         static_cast<double>(last_ns - first_ns - paused_ns);
-}
-
-double SendReport::sent_per_second() const {
-  if (generated == 0) return 0;
-  return generated_per_second() * static_cast<double>(sent) / static_cast<double>(generated);
-}
-
-bool SendReport::reached(const Load& load) const {
-  if (load.frames_per_second <= 0 || generated < 2) return true;
-  return generated_per_second() >= load.frames_per_second * (1 - kTolerance);
-}
 
 struct Generator::State {
   State(Options wanted, Skeleton loaded, MappedArray table, LiveRun live)
@@ -233,11 +182,13 @@ Status Generator::start(const Load& load) {
   volatile generate_control& control = bss.control;
   control.limit = load.count;
   control.duration_ns = load.duration_ns;
-  control.grace_ns = std::max(load.duration_ns / 10, kLeastGrace_ns);
+  control.grace_ns = grace_for(load.duration_ns);
   control.start_ns = 0;
   control.stream = load.stream;
   control.batch = batch_for(load.frames_per_second);
-  set_step(control, load.frames_per_second);
+  const Step step = step_for(load.frames_per_second);
+  control.step_ns = step.ns;
+  control.step_fraction = step.fraction;
   control.stop = 0;
   control.resume = 1;
   return state_->run.start(control.batch, control);

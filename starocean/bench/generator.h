@@ -37,8 +37,7 @@
 // Privileges: CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON, and CAP_SYS_ADMIN where create() and start() are called
 // in different network namespaces. Linux 6.1 with BTF.
 //
-// Another engine (AF_XDP) finds its place beside this class: TrafficSpec and headers_of() describe the
-// traffic, build_frame() makes frames, SendReport tells what became of them.
+// The other engine, AF_XDP, is xsk_generator.h; send_engine.h chooses.
 #pragma once
 
 #include <csignal>
@@ -47,6 +46,7 @@
 #include <string>
 
 #include "starocean/base/result.h"
+#include "starocean/bench/send_report.h"
 #include "starocean/bench/traffic_spec.h"
 
 namespace starocean::bench {
@@ -58,36 +58,6 @@ inline constexpr uint32_t kMaxLiveFrameBytes = 3300;
 inline int stop_signal() {
   return SIGRTMIN + 3;
 }
-
-// How much to send; ends at whichever limit comes first.
-struct Load {
-  double frames_per_second = 0;  // 0: flood
-  uint64_t count = 0;            // frames; 0: no limit
-  // From the first frame on; 0: no limit. All frames due before the end are sent, even if the generator is
-  // late, for a tenth of the duration longer (at least 100 ms).
-  uint64_t duration_ns = 0;
-  uint32_t stream = 0;  // 0 to 15; a receiver counts one stream, and so tells runs apart
-};
-
-// Of the current run, or the last.
-struct SendReport {
-  uint64_t generated = 0;        // frames made and handed to the device
-  uint64_t generated_bytes = 0;  // without FCS
-  uint64_t sent = 0;             // of these, taken by the device: on the wire
-  uint64_t dropped = 0;          // not taken; exact once the run has ended
-  int egress_error = 0;          // errno of the last bulk that was refused as a whole; 0: none
-  uint64_t first_ns = 0;         // when the first frame was due; 0: nothing yet
-  uint64_t last_ns = 0;          // when the last one was made
-  uint64_t max_late_ns = 0;      // longest that a frame was sent after it was due
-  uint64_t pauses = 0;
-  uint64_t paused_ns = 0;
-
-  // From the first frame to the last; 0 with fewer than two frames.
-  double generated_per_second() const;
-  double sent_per_second() const;
-  // Whether the rate was reached: within 0.5 % of what was asked, pauses left out. Always true of flood.
-  bool reached(const Load& load) const;
-};
 
 class Generator {
  public:

@@ -19,18 +19,12 @@ void fill_payload(net::MutableBytes payload, const Probe& probe) {
   const uint64_t first = probe_first_word(probe.stream, probe.flow, probe.scheduled_ns);
   const uint64_t second =
       probe_second_word(probe.sequence, probe.scheduled_ns, probe_late_code(probe.late_ns));
-  uint64_t key = probe_key(first, second);
+  const uint64_t key = probe_key(first, second);
   const be64 words[] = {be64(first), be64(second)};
   const be16 check(static_cast<uint16_t>(probe_check(key)));
   std::memcpy(payload.data(), words, sizeof(words));
   std::memcpy(payload.data() + sizeof(words), &check, sizeof(check));
-  net::MutableBytes filler = payload.subspan(PROBE_LEN);
-  for (; filler.size() >= PROBE_PAIR_LEN; filler = filler.subspan(PROBE_PAIR_LEN)) {
-    put_little_endian(filler.data(), key);
-    put_little_endian(filler.data() + sizeof(key), ~key);
-    key += PROBE_STRIDE;
-  }
-  if (!filler.empty()) std::memset(filler.data(), 0, filler.size());
+  write_filler(payload.subspan(PROBE_LEN), key);
 }
 
 bool push_udp_and_ip(net::PacketBuffer& packet, const FlowHeaders& headers) {
@@ -48,6 +42,17 @@ bool push_udp_and_ip(net::PacketBuffer& packet, const FlowHeaders& headers) {
 }
 
 }  // namespace
+
+void write_filler(net::MutableBytes filler, uint64_t key) {
+  std::byte* at = filler.data();
+  size_t left = filler.size();
+  for (; left >= PROBE_PAIR_LEN; left -= PROBE_PAIR_LEN, at += PROBE_PAIR_LEN) {
+    put_little_endian(at, key);
+    put_little_endian(at + sizeof(key), ~key);
+    key += PROBE_STRIDE;
+  }
+  if (left != 0) std::memset(at, 0, left);
+}
 
 bool build_frame(const TrafficSpec& spec, const FlowHeaders& headers, const Probe& probe,
                  net::MutableBytes frame) {

@@ -1,5 +1,5 @@
-// Frames with a probe, built in user space: for engines other than BPF live frames, and as the second
-// implementation that the tests hold the BPF one against. The layout of a probe is in bpf/probe.h. Pure;
+// Frames with a probe, built in user space, one at a time: what flow_frames.h, which is fast, and the BPF
+// engine are held against by the tests, and where the former has its headers from. The layout of a probe is in bpf/probe.h. Pure;
 // any thread.
 #pragma once
 
@@ -22,5 +22,8 @@ struct Probe {
 // filler. False, with the bytes undefined, if it has not the room for headers and probe.
 bool build_frame(const TrafficSpec& spec, const FlowHeaders& headers, const Probe& probe,
                  net::MutableBytes frame);
+
+// Everything behind the probe, for the key of the probe (bpf/probe.h). Adds nothing to an Internet checksum.
+void write_filler(net::MutableBytes filler, uint64_t key);
 
 }  // namespace starocean::bench

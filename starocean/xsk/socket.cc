@@ -125,8 +125,10 @@ bool XskSocket::flush(FramePool& pool) {
 bool XskSocket::kick_transmit() {
   counters_.add(SocketCounter::tx_kicks);
   if (sendto(fd_, nullptr, 0, MSG_DONTWAIT, nullptr, 0) >= 0) return true;
-  // net/xdp/xsk.c: EAGAIN when the budget of one call is used up or the send buffer is full, ENOBUFS
-  // and EBUSY when the device's queue is full.
+  // net/xdp/xsk.c: EAGAIN when the budget of one call is used up, the send buffer or the device's queue is
+  // full; ENOBUFS without memory; EBUSY when the device has dropped the packet that it was handed last
+  // (xsk_generic_xmit: NET_XMIT_DROP).
+  if (errno == EBUSY) counters_.add(SocketCounter::tx_kicks_busy);
   if (errno == EAGAIN || errno == ENOBUFS || errno == EBUSY || errno == EINTR) return true;
   counters_.add(SocketCounter::tx_kick_errors);
   return false;

@@ -90,6 +90,8 @@ class XskSocket {
   bool flush(FramePool& pool);
   // Published and not yet taken by the kernel: flush() has more to do.
   bool transmit_pending() { return tx_.pending() != 0; }
+  // How many descriptors.
+  uint32_t pending_transmissions() { return tx_.pending(); }
   // Makes the kernel receive, when it has asked for that or busy polling is on: call it when receive()
   // has brought nothing.
   void kick_receive();

@@ -14,6 +14,8 @@ namespace starocean::xsk {
   X(transmitted, "descriptors", "frames put into the transmit ring")                  \
   X(tx_kicks, "calls", "system calls made to start transmission")                     \
   X(tx_kick_errors, "calls", "of these, refused for a reason other than 'try again'") \
+  X(tx_kicks_busy, "calls",                                                           \
+    "of these, answered EBUSY: in copy mode, the device dropped one packet")          \
   X(rx_kicks, "calls", "system calls made because the kernel asked to be woken, or to busy-poll")
 
 SO_DECLARE_COUNTERS(SocketCounter, kSocketCounters, SO_SOCKET_COUNTERS)

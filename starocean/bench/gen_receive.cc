@@ -24,66 +24,6 @@ void note(const GenOutput& output, const std::string& text) {
   output.err << "starocean: " << text << std::endl;
 }
 
-std::string send_progress(const SendReport& now, const SendReport& before, double step_s) {
-  const double pps = static_cast<double>(now.generated - before.generated) / step_s;
-  return fmt::format("{} frames, {} pps, {} not taken by the device", grouped(now.generated),
-                     grouped(static_cast<uint64_t>(pps)), grouped(now.dropped));
-}
-
-// True if it was interrupted.
-bool watch_sending(Generator& generator, EndSignals& signals, ProgressLine& progress) {
-  SendReport before;
-  uint64_t shown_ns = monotonic_ns();
-  while (generator.running()) {
-    if (signals.wait(kPollMs)) return true;
-    const uint64_t now_ns = monotonic_ns();
-    const double step_s =
-        static_cast<double>(now_ns - shown_ns) / static_cast<double>(kNsPerSecond);
-    if (!progress.shown() || now_ns - shown_ns < kProgressMs * kNsPerMs) continue;
-    const SendReport now = generator.read();
-    progress.show(send_progress(now, before, step_s));
-    before = now;
-    shown_ns = now_ns;
-  }
-  return false;
-}
-
-void print_sent(const GenSendOptions& options, const SendReport& report, bool interrupted,
-                const GenOutput& output) {
-  if (!output.json) {
-    output.out << to_text(report, options.load);
-    return;
-  }
-  Json asked = to_json(options.load);
-  asked["rate"] = options.rate;
-  const Json json = {{"schema_version", kSchemaVersion},
-                     {"command", "gen send"},
-                     {"interface", options.generator.device},
-                     {"engine", "bpf-live-frames"},
-                     {"pacing", "open loop"},
-                     {"traffic", to_json(options.generator.traffic)},
-                     {"asked", asked},
-                     {"interrupted", interrupted},
-                     {"result", to_json(report, options.load)}};
-  output.out << json.dump(kIndent) << '\n';
-}
-
-Status judge_sent(const GenSendOptions& options, const SendReport& report, const Status& outcome,
-                  const GenOutput& output) {
-  if (!outcome) return outcome;
-  if (report.generated != 0 && report.sent == 0) {
-    return fail(fmt::format("nothing left '{}'", options.generator.device),
-                "the device took none of the redirected frames",
-                "the other end of a veth needs an XDP program (`starocean gen receive` has one) or "
-                "`ethtool -K DEV gro on`");
-  }
-  if (!report.reached(options.load)) {
-    note(output, fmt::format("note: the rate was not reached: {:.0f} pps of {:.0f} asked for",
-                             report.generated_per_second(), options.load.frames_per_second));
-  }
-  return {};
-}
-
 bool all_here(const GenReceiveOptions& options, const ReceiveReport& report) {
   return options.count != 0 && report.distinct() + report.unattributed >= options.count;
 }
@@ -157,24 +97,6 @@ void print_received(const GenReceiveOptions& options, const Receiver& receiver,
 }
 
 }  // namespace
-
-Status run_gen_send(const GenSendOptions& options, const GenOutput& output) {
-  lift_resource_limits();
-  auto signals = EndSignals::watch();
-  if (!signals) return fail(signals.error());
-  auto generator = Generator::create(options.generator);
-  if (!generator) return fail(generator.error());
-  if (Status started = generator->start(options.load); !started) return started;
-  bool interrupted = false;
-  {
-    ProgressLine progress(output.err);
-    interrupted = watch_sending(*generator, *signals, progress);
-  }
-  generator->stop();
-  const SendReport report = generator->read();
-  print_sent(options, report, interrupted, output);
-  return judge_sent(options, report, generator->outcome(), output);
-}
 
 Status run_gen_receive(const GenReceiveOptions& options, const GenOutput& output) {
   lift_resource_limits();
