@@ -8,6 +8,7 @@
 #include "starocean/base/result.h"
 #include "starocean/bench/receiver.h"
 #include "starocean/bench/send_engine.h"
+#include "starocean/bench/traffic_parse.h"
 
 namespace starocean::bench {
 
@@ -21,6 +22,10 @@ struct GenSendOptions {
   EngineOptions engine;
   Load load;
   std::string rate;  // as asked for, for the report
+  // Instead of engine.traffic: a capture to be read, at `capture_rate` unless engine.replay.recorded.
+  std::string capture_path = {};
+  Rate capture_rate = {};
+  double line_rate_bps = 0;
 };
 // The report is printed even when the work fails: when the device took no frame at all, or the run broke off.
 Status run_gen_send(const GenSendOptions& options, const GenOutput& output);

@@ -94,6 +94,19 @@ Json to_json(const Load& load) {
   return json;
 }
 
+Json to_json(const Capture& capture) {
+  const std::string& ends = capture.ends_early();
+  return {{"frames", capture.frames()},
+          {"mean_bytes", capture.mean_bytes()},
+          {"seconds", seconds(0, capture.offset_ns(capture.frames() - 1))},
+          {"left_out",
+           {{"cut_off", capture.cut_off()},
+            {"too_long", capture.too_long()},
+            {"too_short", capture.too_short()}}},
+          {"backwards", capture.backwards()},
+          {"ends_early", ends.empty() ? Json() : Json(ends)}};
+}
+
 Json to_json(const EngineInfo& info) {
   if (!info.af_xdp) return {};
   Json json = {{"mode", info.zero_copy ? "zero-copy" : "copy"},
@@ -177,6 +190,23 @@ std::string to_text(const SendReport& report, const Load& load) {
   if (report.pauses != 0) {
     text += fmt::format("pauses      {}, {} in all, left out of the rate\n", report.pauses,
                         delay_text(static_cast<double>(report.paused_ns)));
+  }
+  return text;
+}
+
+std::string to_text(const Capture& capture) {
+  std::string text = fmt::format("capture     {} frames over {:.3f} s\n", grouped(capture.frames()),
+                                 seconds(0, capture.offset_ns(capture.frames() - 1)));
+  const std::pair<const char*, uint64_t> oddities[] = {
+      {"left out, of which the capture has only the beginning", capture.cut_off()},
+      {"left out, longer than the device takes", capture.too_long()},
+      {"left out, shorter than an Ethernet header", capture.too_short()},
+      {"recorded before the one ahead of them", capture.backwards()}};
+  for (const auto& [name, count] : oddities) {
+    if (count != 0) text += fmt::format("            {} {}\n", grouped(count), name);
+  }
+  if (!capture.ends_early().empty()) {
+    text += fmt::format("            the file ends early: {}\n", capture.ends_early());
   }
   return text;
 }

@@ -16,6 +16,8 @@ using Json = nlohmann::ordered_json;
 
 Json to_json(const TrafficSpec& traffic);
 Json to_json(const Load& load);
+// What was read, and what was left out.
+Json to_json(const Capture& capture);
 // {"mode", "multi_buffer", "queue"} of AF_XDP; null of live frames.
 Json to_json(const EngineInfo& info);
 Json to_json(const SendReport& report, const Load& load);
@@ -26,6 +28,8 @@ Json to_json(const FlowReport& flow);
 Json to_json(const ReceiveReport& report, uint64_t sent);
 
 std::string to_text(const SendReport& report, const Load& load);
+// One line, and one for each thing that was left out.
+std::string to_text(const Capture& capture);
 std::string to_text(const ReceiveReport& report, uint64_t sent);
 std::string to_text(const std::vector<FlowReport>& flows);
 // "1.234 µs", in the unit that suits.

@@ -1,9 +1,12 @@
+#include <algorithm>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "starocean/base/clock.h"
 #include "starocean/base/rlimits.h"
+#include "starocean/bench/egress_device.h"
 #include "starocean/bench/gen_command.h"
 #include "starocean/bench/gen_report.h"
 #include "starocean/bench/session.h"
@@ -46,27 +49,50 @@ bool watch_sending(SendEngine& engine, EndSignals& signals, ProgressLine& progre
   return false;
 }
 
-void print_sent(const GenSendOptions& options, const EngineInfo& engine, const SendReport& report,
-                bool interrupted, const GenOutput& output) {
-  if (!output.json) {
-    output.out << fmt::format("engine      {}: {}\n", to_text(engine), engine.reason)
-               << to_text(report, options.load);
-    return;
-  }
+Json asked_json(const GenSendOptions& options) {
+  const Replay& replay = options.engine.replay;
   Json asked = to_json(options.load);
   asked["rate"] = options.rate;
-  const Json json = {{"schema_version", kSchemaVersion},
-                     {"command", "gen send"},
-                     {"interface", options.engine.device},
-                     {"engine", engine.name},
-                     {"engine_reason", engine.reason},
-                     {"granted", to_json(engine)},
-                     {"pacing", "open loop"},
-                     {"traffic", to_json(options.engine.traffic)},
-                     {"asked", asked},
-                     {"interrupted", interrupted},
-                     {"result", to_json(report, options.load)}};
+  if (options.engine.capture == nullptr) return asked;
+  asked["loops"] = replay.loops != 0 ? Json(replay.loops) : Json();
+  if (replay.recorded) asked.update({{"frames_per_second", nullptr}, {"speed", replay.speed}});
+  return asked;
+}
+
+void print_json(const GenSendOptions& options, const EngineInfo& engine, const SendReport& report,
+                bool interrupted, const GenOutput& output) {
+  const Capture* const capture = options.engine.capture.get();
+  Json result = to_json(report, options.load);
+  // Recorded times have no rate; how late frames were is in max_late_ns.
+  if (options.engine.replay.recorded) result["rate_reached"] = nullptr;
+  Json json = {{"schema_version", kSchemaVersion},
+               {"command", "gen send"},
+               {"interface", options.engine.device},
+               {"engine", engine.name},
+               {"engine_reason", engine.reason},
+               {"granted", to_json(engine)},
+               {"pacing", "open loop"},
+               {"traffic", capture == nullptr ? to_json(options.engine.traffic) : Json()},
+               {"asked", asked_json(options)},
+               {"interrupted", interrupted},
+               {"result", result}};
+  if (capture != nullptr) {
+    json["capture"] = to_json(*capture);
+    json["capture"]["file"] = options.capture_path;
+  }
   output.out << json.dump(kIndent) << '\n';
+}
+
+void print_sent(const GenSendOptions& options, const EngineInfo& engine, const SendReport& report,
+                bool interrupted, const GenOutput& output) {
+  if (output.json) return print_json(options, engine, report, interrupted, output);
+  output.out << fmt::format("engine      {}: {}\n", to_text(engine), engine.reason);
+  if (options.engine.capture != nullptr) output.out << to_text(*options.engine.capture);
+  output.out << to_text(report, options.load);
+  if (options.engine.replay.recorded) {
+    output.out << fmt::format("asked for   {}; sent at most {} after it was due\n", options.rate,
+                              delay_text(static_cast<double>(report.max_late_ns)));
+  }
 }
 
 Status judge_sent(const GenSendOptions& options, const EngineInfo& engine, const SendReport& report,
@@ -89,12 +115,44 @@ Status judge_sent(const GenSendOptions& options, const EngineInfo& engine, const
   return {};
 }
 
+// Reads the capture, if there is one, and settles its rate.
+Status load_capture(GenSendOptions& options, const GenOutput& output) {
+  EngineOptions& engine = options.engine;
+  if (options.capture_path.empty()) return {};
+  const auto link = find_egress(engine.device, 0);
+  if (!link) return fail(link.error());
+  const uint32_t longest = std::min(longest_frame_for_mtu(link->mtu), kMaxFrameBytes);
+  auto capture = Capture::read(options.capture_path, longest - kFcsBytes);
+  if (!capture) return fail(capture.error());
+  if (!engine.replay.recorded) {
+    const auto pps = frames_per_second(options.capture_rate, capture->mean_bytes() + kFcsBytes,
+                                       options.line_rate_bps);
+    if (!pps) return fail(pps.error());
+    options.load.frames_per_second = *pps;
+  }
+  const uint64_t left_out = capture->cut_off() + capture->too_long() + capture->too_short();
+  if (left_out != 0) {
+    note(output, fmt::format("note: {} frames of the capture are left out: {} have only their "
+                             "beginning there, {} are longer than {} bytes, {} shorter than 14",
+                             grouped(left_out), capture->cut_off(), capture->too_long(),
+                             longest - kFcsBytes, capture->too_short()));
+  }
+  if (!capture->ends_early().empty()) {
+    note(output, fmt::format("note: the capture ends early, {} frames of it are sent: {}",
+                             grouped(capture->frames()), capture->ends_early()));
+  }
+  engine.capture = std::make_shared<const Capture>(std::move(*capture));
+  return {};
+}
+
 }  // namespace
 
-Status run_gen_send(const GenSendOptions& options, const GenOutput& output) {
+Status run_gen_send(const GenSendOptions& asked, const GenOutput& output) {
+  GenSendOptions options = asked;
   lift_resource_limits();
   auto signals = EndSignals::watch();
   if (!signals) return fail(signals.error());
+  if (Status loaded = load_capture(options, output); !loaded) return loaded;
   auto made = SendEngine::make(options.engine);
   if (!made) return fail(made.error());
   SendEngine& engine = **made;

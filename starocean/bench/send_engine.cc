@@ -41,6 +41,8 @@ Made make_live(const EngineOptions& options, std::string reason) {
 Made make_xsk(const EngineOptions& options, std::string reason) {
   auto generator = XskGenerator::create({.device = options.device,
                                          .traffic = options.traffic,
+                                         .capture = options.capture,
+                                         .replay = options.replay,
                                          .cpu = options.cpu,
                                          .queue = options.queue,
                                          .zero_copy = options.zero_copy});
@@ -78,8 +80,13 @@ std::string to_text(const EngineInfo& info) {
 }
 
 Made SendEngine::make(const EngineOptions& options) {
-  if (options.engine == EngineChoice::kLive) return make_live(options, "asked for");
+  if (options.engine == EngineChoice::kLive) {
+    if (options.capture == nullptr) return make_live(options, "asked for");
+    return fail("cannot send a capture by BPF live frames", "their contents are made in the kernel",
+                "use the AF_XDP engine", EINVAL);
+  }
   if (options.engine == EngineChoice::kXsk) return make_xsk(options, "asked for");
+  if (options.capture != nullptr) return make_xsk(options, "it is a capture that is sent");
   std::string reason = why_no_live_frames(options);
   if (!reason.empty()) return make_xsk(options, std::move(reason));
   auto live = make_live(options, "the frames fit, and the device takes redirected ones");

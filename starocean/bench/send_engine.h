@@ -7,6 +7,8 @@
 #include <string>
 
 #include "starocean/base/result.h"
+#include "starocean/bench/capture.h"
+#include "starocean/bench/frame_sources.h"
 #include "starocean/bench/send_report.h"
 #include "starocean/bench/traffic_spec.h"
 #include "starocean/xsk/socket.h"
@@ -33,9 +35,11 @@ std::string to_text(const EngineInfo& info);
 struct EngineOptions {
   std::string device;
   TrafficSpec traffic = {};
+  std::shared_ptr<const Capture> capture = nullptr;  // instead of the traffic; by AF_XDP only
+  Replay replay = {};
   int cpu = -1;
   EngineChoice engine = EngineChoice::kAuto;
-  uint32_t queue = 0;  // these two for AF_XDP
+  uint32_t queue = 0;  // this and the next for AF_XDP
   xsk::ZeroCopy zero_copy = xsk::ZeroCopy::kAuto;
 };
 

@@ -164,6 +164,10 @@ Result<double> parse_line_rate(std::string_view text) {
 }
 
 Result<double> frames_per_second(const Rate& rate, const TrafficSpec& spec, double line_rate_bps) {
+  return frames_per_second(rate, spec.mean_frame_bytes(), line_rate_bps);
+}
+
+Result<double> frames_per_second(const Rate& rate, double mean_frame_bytes, double line_rate_bps) {
   constexpr double kBitsPerByte = 8;
   double pps = rate.value;
   switch (rate.unit) {
@@ -172,7 +176,7 @@ Result<double> frames_per_second(const Rate& rate, const TrafficSpec& spec, doub
     case RateUnit::kFrames:
       break;
     case RateUnit::kBits:
-      pps = rate.value / (spec.mean_frame_bytes() * kBitsPerByte);
+      pps = rate.value / (mean_frame_bytes * kBitsPerByte);
       break;
     case RateUnit::kPercent:
       if (line_rate_bps <= 0) {
@@ -180,7 +184,7 @@ Result<double> frames_per_second(const Rate& rate, const TrafficSpec& spec, doub
                     "a percentage is of a line rate, and none is given", "add --line-rate, as 10G");
       }
       pps = rate.value / 100 * line_rate_bps /
-            ((spec.mean_frame_bytes() + kLineOverheadBytes) * kBitsPerByte);
+            ((mean_frame_bytes + kLineOverheadBytes) * kBitsPerByte);
       break;
   }
   if (pps >= kFewestPps && pps <= kMostPps) return pps;

@@ -31,6 +31,8 @@ Result<double> parse_line_rate(std::string_view text);
 // 0 for flood. `line_rate_bps` is looked at for a percentage only. Frames per second must come out
 // as at least 0.001 and at most 1e9.
 Result<double> frames_per_second(const Rate& rate, const TrafficSpec& spec, double line_rate_bps);
+// The same of frames that have so many bytes on average, FCS included.
+Result<double> frames_per_second(const Rate& rate, double mean_frame_bytes, double line_rate_bps);
 // As it is printed: "flood", "1000000 pps", "500 Mbit/s", "80 %".
 std::string to_string(const Rate& rate);
 

@@ -18,7 +18,6 @@
 #include "starocean/base/clock.h"
 #include "starocean/base/cpu.h"
 #include "starocean/bench/egress_device.h"
-#include "starocean/bench/frame_sources.h"
 #include "starocean/bench/xsk_transmitter.h"
 
 namespace starocean::bench {
@@ -128,6 +127,10 @@ Status XskGenerator::State::send_all(Source& source) {
 
 Status XskGenerator::State::send() {
   if (Status prepared = prepare_thread(options.cpu); !prepared) return prepared;
+  if (options.capture != nullptr) {
+    CaptureSource source(*options.capture, options.replay, load);
+    return send_all(source);
+  }
   ProbeSource source(options.traffic, load);
   return send_all(source);
 }
@@ -152,8 +155,12 @@ XskGenerator::~XskGenerator() {
 }
 
 Result<XskGenerator> XskGenerator::create(const Options& options) {
-  if (Status good = check(options.traffic); !good) return fail(good.error());
-  const uint32_t longest = options.traffic.longest_frame_bytes();
+  uint32_t longest = options.traffic.longest_frame_bytes();
+  if (options.capture != nullptr) {
+    longest = options.capture->longest_bytes() + kFcsBytes;
+  } else if (Status good = check(options.traffic); !good) {
+    return fail(good.error());
+  }
   const auto link = find_egress(options.device, longest);
   if (!link) return fail(link.error());
   auto transmitter = XskTransmitter::open({.device = options.device,

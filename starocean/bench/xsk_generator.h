@@ -26,6 +26,8 @@
 #include <string>
 
 #include "starocean/base/result.h"
+#include "starocean/bench/capture.h"
+#include "starocean/bench/frame_sources.h"
 #include "starocean/bench/send_report.h"
 #include "starocean/bench/traffic_spec.h"
 #include "starocean/xsk/socket.h"
@@ -37,6 +39,9 @@ class XskGenerator {
   struct Options {
     std::string device;
     TrafficSpec traffic = {};
+    // Instead of the traffic, if there is one; its frames carry no probes, and no receiver counts them.
+    std::shared_ptr<const Capture> capture = nullptr;
+    Replay replay = {};
     int cpu = -1;        // of the generating thread; -1: any
     uint32_t queue = 0;  // of the device; no other AF_XDP socket may have it
     xsk::ZeroCopy zero_copy = xsk::ZeroCopy::kAuto;

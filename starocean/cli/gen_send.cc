@@ -25,7 +25,63 @@ struct SendWords {
   std::string order = "turn";
   std::string engine = "auto";
   std::string zero_copy = "auto";
+  CLI::App* command = nullptr;
+  std::string pace = "recorded";
 };
+
+void add_capture(CLI::App& command, SendWords& words) {
+  bench::GenSendOptions& options = words.options;
+  CLI::Option* const file =
+      command
+          .add_option("--pcap", options.capture_path,
+                      "Send the frames of this capture, pcap or pcapng, as they are")
+          ->type_name("FILE");
+  command.add_option("--loop", options.engine.replay.loops, "How often; 0: over and over")
+      ->type_name("N")
+      ->needs(file)
+      ->check(quietly(CLI::NonNegativeNumber))
+      ->capture_default_str();
+  command
+      .add_option("--pace", words.pace,
+                  "As far apart as they were recorded, or, what --rate means,\nby the rate")
+      ->type_name("recorded|rate")
+      ->needs(file)
+      ->check(quietly(CLI::IsMember({"recorded", "rate"})))
+      ->capture_default_str();
+  command.add_option("--speed", options.engine.replay.speed, "So many times as fast as recorded")
+      ->type_name("X")
+      ->needs(file)
+      ->check(quietly(CLI::Range(1e-6, 1e6)))
+      ->capture_default_str();
+}
+
+// What the options of a capture mean together; the rate in frames per second is settled when it is read.
+Status complete_capture(SendWords& words) {
+  bench::GenSendOptions& options = words.options;
+  const bool rate_given = words.command->count("--rate") != 0;
+  const bool pace_given = words.command->count("--pace") != 0;
+  const std::string what = "cannot send the capture";
+  for (const char* of_traffic :
+       {"--size", "--flows", "--order", "--ipv6", "--source", "--destination", "--source-mac",
+        "--destination-mac", "--source-port", "--destination-port", "--vlan", "--stream"}) {
+    if (words.command->count(of_traffic) == 0) continue;
+    return fail(what, fmt::format("{} is of generated frames", of_traffic), "leave it out");
+  }
+  if (rate_given && pace_given && words.pace == "recorded") {
+    return fail(what, "--rate and --pace recorded exclude each other", "give one of them");
+  }
+  options.engine.replay.recorded = words.pace == "recorded" && !rate_given;
+  if (!options.engine.replay.recorded && words.command->count("--speed") != 0) {
+    return fail(what, "--speed is of recorded times", "leave --rate and --pace rate out");
+  }
+  if (words.engine == "live") {
+    return fail(what, "BPF live frames are made in the kernel", "use --engine xsk");
+  }
+  options.capture_rate = words.rate;
+  options.line_rate_bps = words.line_rate_bps;
+  if (options.engine.replay.recorded) options.rate = "as recorded";
+  return {};
+}
 
 void add_engine(CLI::App& command, SendWords& words) {
   bench::EngineOptions& engine = words.options.engine;
@@ -122,7 +178,9 @@ Status complete(SendWords& words) {
   if (!pps) return fail(pps.error());
   words.options.load.frames_per_second = *pps;
   words.options.rate = bench::to_string(words.rate);
-  return {};
+  if (words.options.capture_path.empty()) return {};
+  words.options.load.frames_per_second = 0;
+  return complete_capture(words);
 }
 
 }  // namespace
@@ -130,10 +188,10 @@ Status complete(SendWords& words) {
 void add_gen_send(CLI::App& gen, Context& context) {
   CLI::App* const command = gen.add_subcommand(
       "send",
-      "Send UDP frames that carry flow, sequence and time out of an interface. RANGE is one "
-      "value,\n"
-      "FIRST-LAST or FIRST+COUNT; the n-th MAC, VLAN and IP address belong together, ports tell\n"
-      "their flows apart. Runs until --count, --duration, SIGTERM or SIGINT.");
+      "Send UDP frames that carry flow, sequence and time out of an interface, or the frames of a\n"
+      "capture. RANGE is one value, FIRST-LAST or FIRST+COUNT; the n-th MAC, VLAN and IP address\n"
+      "belong together, ports tell their flows apart. Runs until --count, --duration, SIGTERM or\n"
+      "SIGINT, a capture until its end.");
   command->fallthrough();
   add_json_flag(*command, context);
   const auto words = std::make_shared<SendWords>();
@@ -151,7 +209,9 @@ void add_gen_send(CLI::App& gen, Context& context) {
       ->check(quietly(CLI::IsMember({"turn", "random"})))
       ->capture_default_str();
   add_load(*command, *words);
+  add_capture(*command, *words);
   add_engine(*command, *words);
+  words->command = command;
   command->callback([words, &context] {
     if (const Status settled = complete(*words); !settled) {
       context.exit_code = kWrongUsage;
