@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@
 #include "starocean/bench/traffic_spec.h"
 #include "starocean/xsk/device_info.h"
 #include "starocean/xsk/link_monitor.h"
+#include "starocean/xsk/receive_filter.h"
 #include "starocean/xsk/steering_attach.h"
 #include "starocean/xsk/steering_log.h"
 
@@ -145,14 +147,17 @@ struct Receiver::State {
   void detach() {
     if (link.fd >= 0) close(link.fd);
     link.fd = -1;
+    filter.reset();
   }
   Status map_all();
+  Status take_all(uint32_t ifindex);
 
   Options options;
   Skeleton skeleton;
   MappedArray flows;
   MappedArray cpus;
   xsk::steering::Link link;
+  std::optional<xsk::ReceiveFilter> filter;
 };
 
 Status Receiver::State::map_all() {
@@ -169,6 +174,17 @@ Receiver::Receiver(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Receiver::Receiver(Receiver&&) noexcept = default;
 Receiver& Receiver::operator=(Receiver&&) noexcept = default;
 Receiver::~Receiver() = default;
+
+// A card drops what is for other addresses than its own, as generated frames are, before any program sees it.
+Status Receiver::State::take_all(uint32_t ifindex) {
+  auto opened = xsk::ReceiveFilter::open(ifindex);
+  if (!opened) return fail(opened.error().in(cannot_receive(options)));
+  filter.emplace(std::move(*opened));
+  if (Status taken = filter->take_all(); !taken) {
+    return fail(taken.error().in(cannot_receive(options)));
+  }
+  return {};
+}
 
 Result<Receiver> Receiver::create(const Options& options) {
   if (Status good = check_options(options); !good) return fail(good.error());
@@ -190,6 +206,7 @@ Result<Receiver> Receiver::create(const Options& options) {
     auto link = attach(options, (*device)->ifindex, mode, program);
     if (link) {
       state->link = *link;
+      if (Status all = state->take_all((*device)->ifindex); !all) return fail(all.error());
       return Receiver(std::move(state));
     }
     if (shared || options.mode != xsk::AttachMode::kAuto) return fail(link.error());

@@ -38,7 +38,8 @@
 // flows). A window of W remembers at least the last W - 31 sequences of a flow.
 //
 // Life: the program hangs on a bpf_link that this object holds. Somebody else's program is never
-// replaced. Threads: control thread only. Privileges: CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON. Linux 6.1.
+// replaced. The device is promiscuous meanwhile, so that a card passes on frames for whatever address. Threads:
+// control thread only. Privileges: CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_PERFMON. Linux 6.1.
 #pragma once
 
 #include <cstdint>
