@@ -117,13 +117,18 @@ std::string pcapng(uint16_t link_type, const std::string& frame) {
   std::string file =
       block(0x0a0d0d0a, raw(0x1a2b3c4du) + raw(uint16_t{1}) + raw(uint16_t{0}) + raw(UINT64_MAX)) +
       block(1, raw(link_type) + raw(uint16_t{0}) + raw(0u) + resolution + raw(0u));
+  const auto length = static_cast<uint32_t>(frame.size());
+  const std::string padding((4 - frame.size() % 4) % 4, '\0');
   for (uint64_t i = 0; i < 2; ++i) {
     const uint64_t time = kEpoch_ns + 7 * i;
-    const auto length = static_cast<uint32_t>(frame.size());
-    const std::string padding((4 - frame.size() % 4) % 4, '\0');
-    file += block(6, raw(0u) + raw(static_cast<uint32_t>(time >> 32)) +
-                         raw(static_cast<uint32_t>(time)) + raw(length) + raw(length) + frame +
-                         padding);
+    std::string packet = raw(0u);
+    packet += raw(static_cast<uint32_t>(time >> 32));
+    packet += raw(static_cast<uint32_t>(time));
+    packet += raw(length);
+    packet += raw(length);
+    packet += frame;
+    packet += padding;
+    file += block(6, packet);
   }
   return file;
 }

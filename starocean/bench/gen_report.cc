@@ -1,5 +1,7 @@
 #include "starocean/bench/gen_report.h"
 
+#include <cmath>
+
 #include <fmt/format.h>
 
 #include "starocean/base/clock.h"
@@ -44,7 +46,7 @@ double seconds(uint64_t first_ns, uint64_t last_ns) {
 }
 
 std::string rate_text(double per_second) {
-  return fmt::format("{} pps", grouped(static_cast<uint64_t>(per_second + 0.5)));
+  return fmt::format("{} pps", grouped(static_cast<uint64_t>(std::llround(per_second))));
 }
 
 std::string percent_text(uint64_t part, uint64_t whole) {
