@@ -116,7 +116,8 @@ TEST_F(XskGeneratorTest, EndsByCountByDurationAndWhenTold) {
 
 TEST_F(XskGeneratorTest, AnInterruptedFloodHasSentWhatItSays) {
   const Receiver receiver = make_receiver(1);
-  XskGenerator generator = make({.frame_bytes = {64, 9018}});
+  const uint32_t longest = xsk::testing::why_no_multi_buffer().empty() ? 9018 : 4100;
+  XskGenerator generator = make({.frame_bytes = {64, longest}});
   ASSERT_TRUE(generator.start({}));
   while (generator.read().generated < 10'000) usleep(100);
   generator.stop();
@@ -171,7 +172,7 @@ TEST_F(XskGeneratorTest, TheEngineIsTheOneThatWillDo) {
   const Receiver receiver = make_receiver(1);
   EXPECT_EQ(taken(64, EngineChoice::kAuto), "bpf-live-frames");
   EXPECT_EQ(taken(64, EngineChoice::kXsk), "af-xdp");
-  EXPECT_EQ(taken(9018, EngineChoice::kAuto), "af-xdp");
+  EXPECT_EQ(taken(4100, EngineChoice::kAuto), "af-xdp") << "longer than live frames";
   EXPECT_FALSE(SendEngine::make(
       {.device = "gen0", .traffic = {.frame_bytes = {9018}}, .engine = EngineChoice::kLive}));
 }
