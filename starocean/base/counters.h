@@ -54,4 +54,4 @@ class alignas(kNoSharing) CounterBlock {
 #define SO_DECLARE_COUNTERS(EnumName, array_name, TABLE)                                       \
   enum class EnumName : uint8_t { TABLE(SO_COUNTER_ENUM_) kCount };                            \
   inline constexpr std::array<::starocean::CounterInfo, static_cast<size_t>(EnumName::kCount)> \
-      array_name = {TABLE(SO_COUNTER_INFO_)};
+      array_name = {TABLE(SO_COUNTER_INFO_)}; /* a name. NOLINT(bugprone-macro-parentheses) */

@@ -22,7 +22,7 @@ class StrongId {
   constexpr Rep value() const { return value_; }
   // For indexing arrays.
   constexpr size_t index() const { return value_; }
-  constexpr auto operator<=>(const StrongId&) const = default;
+  constexpr auto operator<=>(const StrongId&) const = default;  // NOLINT(modernize-use-nullptr)
 
  private:
   Rep value_ = static_cast<Rep>(~Rep{0});
