@@ -144,7 +144,7 @@ def children(pid):
     return listed.stdout.split()
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_ended_in_the_middle_it_leaves_nothing(how):
     before = programs()
     process = subprocess.Popen(command("--repetitions", 50, "--seconds", 1, "--no-tuning",
@@ -186,6 +186,7 @@ def test_without_nftables_and_gnuplot(tmp_path):
 
 @pytest.mark.parametrize("words, status, sentence", [
     (["--rungs", "postrouting"], 2, "there is no rung 'postrouting'"),
+    (["--no-rate", "--rungs", "af-xdp/coalesced"], 2, "shows at a fixed rate only"),
     (["--size", "60"], 2, "60"),
     (["--size", "9000"], 2, "1518"),
     (["--flows", "70000"], 2, "70000"),

@@ -19,14 +19,14 @@ class Comparison {
   bool above() const { return enough() && ratio_.least > 1 && ratio_.median >= 1.05; }
   bool below() const { return enough() && ratio_.most < 1 && ratio_.median <= 0.95; }
   bool enough() const { return ratio_.count >= 3; }
-  // "2.31 times (2.20 … 2.43)", "at least …" if `a` took all that was generated.
+  // "2.31 times (2.20 … 2.43)"; "at least …" or "at most …" if one of the two was below its limit.
   std::string times() const;
   // One of the three; or that the repetitions do not agree, or are too few.
   std::string verdict(std::string_view if_above, std::string_view if_below) const;
 
  private:
   Spread ratio_;
-  bool at_least_ = false;
+  std::string_view bound_ = {};
 };
 
 // What tuning changes; adds paragraphs.

@@ -14,6 +14,7 @@ namespace starocean::bench {
 namespace {
 
 constexpr double kDisturbedPercent = 3;
+constexpr double kReached = 0.98;
 
 struct Step {
   std::string_view from, to, what;
@@ -122,24 +123,38 @@ void add_order(std::vector<std::string>& said, const RxPathSummary& summary) {
     said.push_back(
         fmt::format("The order is not the source's: {}.", fmt::join(order.faults, "; ")));
   } else if (!order.compared.empty()) {
-    said.push_back(fmt::format("The order is the source's: {}.", fmt::join(order.compared, ", ")));
+    said.push_back(fmt::format("The order is the source's: {}.", fmt::join(order.compared, "; ")));
   }
 }
 
-void add_caveats(std::vector<std::string>& said, const RxPathSummary& summary) {
-  std::vector<std::string_view> kept_up;
+// The smallest share of the rate that was asked for, over all rungs.
+double reached_share(const RxPathSummary& summary, double rate_pps) {
+  double share = 1;
+  for (const RxCaseSummary& rung : summary.rungs) {
+    if (rung.at_rate) share = std::min(share, rung.at_rate->generated_mpps.median * 1e6 / rate_pps);
+  }
+  return share;
+}
+
+void add_caveats(std::vector<std::string>& said, const RxPathSummary& summary, double rate_pps) {
+  std::vector<std::string_view> below_limit;
   double worst = 0, stolen = 0;
   for (const RxCaseSummary& rung : summary.rungs) {
     if (!rung.flood) continue;
-    if (rung.flood->kept_up) kept_up.push_back(rung.what().title);
+    if (rung.is_bound()) below_limit.push_back(rung.what().title);
     worst = std::max(worst, rung.flood->worst_others_percent);
     stolen = std::max(stolen, rung.flood->stolen_percent);
   }
-  if (!kept_up.empty()) {
+  if (!below_limit.empty()) {
     said.push_back(fmt::format(
-        "{} took all that one core can generate: the figure is the generator's, and the limit "
-        "lies higher; see ns per packet.",
-        fmt::join(kept_up, ", ")));
+        "These took all that one core can generate, or left time of their own core unused, so that "
+        "the limit lies higher than the figure (≥); see ns per packet: {}.",
+        fmt::join(below_limit, "; ")));
+  }
+  if (const double reached = reached_share(summary, rate_pps); reached < kReached) {
+    said.push_back(fmt::format(
+        "The generator did not reach the {:g} kpps asked for everywhere: {:.0f} % of it at worst.",
+        rate_pps / 1000, 100 * reached));
   }
   if (worst > kDisturbedPercent || stolen > kDisturbedPercent) {
     said.push_back(
@@ -150,12 +165,22 @@ void add_caveats(std::vector<std::string>& said, const RxPathSummary& summary) {
   }
 }
 
+// A lower bound cannot be held against a limit: then what a packet costs decides.
+bool cost_decides(const RxCaseSummary& a, const RxCaseSummary& b) {
+  return (a.is_bound() || b.is_bound()) && a.flood->ns_per_packet.count != 0 &&
+         b.flood->ns_per_packet.count != 0;
+}
+
 bool stands_above(const RxCaseSummary& upper, const RxCaseSummary& lower) {
-  if (upper.flood->kept_up && lower.flood->kept_up) {
-    if (upper.flood->ns_per_packet.count == 0 || lower.flood->ns_per_packet.count == 0) return true;
+  if (cost_decides(upper, lower)) {
     return upper.flood->ns_per_packet.median < lower.flood->ns_per_packet.median;
   }
   return upper.flood->handled_mpps.median > lower.flood->handled_mpps.median;
+}
+
+std::string figure(const RxCaseSummary& of, bool cost) {
+  return cost ? fmt::format("{:.0f} ns a packet", of.flood->ns_per_packet.median)
+              : fmt::format("{:.2f} Mpps", of.flood->handled_mpps.median);
 }
 
 }  // namespace
@@ -166,14 +191,13 @@ Comparison::Comparison(const RxPathSummary& summary, std::string_view a, std::st
   const RxCaseSummary* const right = summary.find(b);
   if (left == nullptr || right == nullptr) return;
   ratio_ = ratio_of(*left, *right, metric);
-  // On the generator's own core, receiving slows it down: then it is no limit of its own.
-  at_least_ = metric == RxMetric::kFloodHandled && left->flood && left->flood->kept_up &&
-              left->what().tuning.pin_receive;
+  if (metric != RxMetric::kFloodHandled || left->is_bound() == right->is_bound()) return;
+  bound_ = left->is_bound() ? "at least " : "at most ";
 }
 
 std::string Comparison::times() const {
-  return fmt::format("{}{:.2f} times ({:.2f} … {:.2f})", at_least_ ? "at least " : "",
-                     ratio_.median, ratio_.least, ratio_.most);
+  return fmt::format("{}{:.2f} times ({:.2f} … {:.2f})", bound_, ratio_.median, ratio_.least,
+                     ratio_.most);
 }
 
 std::string Comparison::verdict(std::string_view if_above, std::string_view if_below) const {
@@ -198,9 +222,10 @@ RxOrder rx_order(const RxPathSummary& summary) {
       order.compared.push_back(
           fmt::format("{} above {}", upper->what().title, lower->what().title));
     } else {
-      order.faults.push_back(fmt::format("{} ({:.2f} Mpps) is not above {} ({:.2f} Mpps)",
-                                         upper->what().title, upper->flood->handled_mpps.median,
-                                         lower->what().title, lower->flood->handled_mpps.median));
+      const bool cost = cost_decides(*upper, *lower);
+      order.faults.push_back(fmt::format("{} ({}) is not above {} ({})", upper->what().title,
+                                         figure(*upper, cost), lower->what().title,
+                                         figure(*lower, cost)));
     }
   }
   return order;
@@ -214,7 +239,7 @@ std::vector<std::string> rx_conclusions(const RxPathSummary& summary,
   add_places_to_drop(said, summary);
   add_user_space(said, summary);
   add_tuning_conclusions(said, summary, options.rate_pps);
-  add_caveats(said, summary);
+  add_caveats(said, summary, options.rate_pps);
   return said;
 }
 

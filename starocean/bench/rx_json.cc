@@ -33,6 +33,7 @@ Json load_json(const std::optional<RxLoadSummary>& load) {
           {"ns_per_packet", spread_json(load->ns_per_packet)},
           {"lost_percent", load->lost_percent},
           {"kept_up_with_generator", load->kept_up},
+          {"below_limit", load->below_limit},
           {"receive_core_percent",
            {{"user", load->user_percent},
             {"system", load->system_percent},

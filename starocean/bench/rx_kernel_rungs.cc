@@ -29,12 +29,6 @@ Result<std::unique_ptr<RxRung>> open_program(const Attach& attach) {
 
 }  // namespace
 
-uint64_t RxCounts::lost_sum() const {
-  uint64_t sum = 0;
-  for (const NamedCount& count : lost) sum += count.packets;
-  return sum;
-}
-
 Result<std::unique_ptr<RxRung>> open_xdp_native(const RxPlace& place, const RxTuning&) {
   return open_program(
       [&](RxPrograms& programs) { return programs.attach_xdp(place.ifindex, true); });

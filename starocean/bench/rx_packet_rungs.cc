@@ -42,7 +42,7 @@ class PacketRung : public RxRung {
     const int on = 1;
     // A hint: nothing is sent from here.
     setsockopt(fd_, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
-    const Status room = ring ? map_ring(tuning) : set_buffer(tuning);
+    Status room = ring ? map_ring(tuning) : set_buffer(tuning);
     if (!room) return room;
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;

@@ -3,9 +3,10 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <fstream>
+#include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "starocean/bench/rx_trial.h"
 #include "starocean/bench/traffic_spec.h"
@@ -50,20 +51,46 @@ Status check_cpus(const RxPathOptions& options) {
   return {};
 }
 
-Status check_rungs(const RxPathOptions& options) {
-  std::string all;
-  for (const RxCase& rung : rx_ladder())
-    all += fmt::format("{}{}", all.empty() ? "" : ", ", rung.name);
-  for (const std::string& name : options.rungs) {
-    if (!std::ranges::any_of(rx_ladder(), [&](const RxCase& rung) { return rung.name == name; })) {
-      return fail(fmt::format("there is no rung '{}'", name), fmt::format("the rungs are {}", all));
-    }
-  }
-  return {};
+bool is_named(const RxPathOptions& options, std::string_view name) {
+  return std::ranges::find(options.rungs, name) != options.rungs.end();
 }
 
-bool chosen(const RxPathOptions& options, std::string_view name) {
-  return options.rungs.empty() || std::ranges::find(options.rungs, name) != options.rungs.end();
+// The ladder's, then those of tuning: each by its own name, or with the rung that it varies.
+std::vector<const RxCase*> cases_of(const RxPathOptions& options) {
+  std::vector<const RxCase*> cases;
+  for (const RxCase& rung : rx_ladder()) {
+    if (options.rungs.empty() || is_named(options, rung.name)) cases.push_back(&rung);
+  }
+  for (const RxCase& tuning : rx_tunings()) {
+    const bool with_base =
+        options.tunings && (options.rungs.empty() || is_named(options, tuning.base));
+    const bool shows = !tuning.only_at_rate || options.rate_pps > 0;
+    if (shows && (with_base || is_named(options, tuning.name))) cases.push_back(&tuning);
+  }
+  return cases;
+}
+
+Status check_rungs(const RxPathOptions& options) {
+  std::set<std::string_view> names;
+  std::vector<std::string_view> listed;
+  for (const auto list : {rx_ladder(), rx_tunings()}) {
+    for (const RxCase& one : list) {
+      names.insert(one.name);
+      listed.push_back(one.name);
+    }
+  }
+  for (const std::string& name : options.rungs) {
+    if (!names.contains(name)) {
+      return fail(fmt::format("there is no rung '{}'", name),
+                  fmt::format("there are {}", fmt::join(listed, ", ")));
+    }
+  }
+  if (cases_of(options).empty()) {
+    return fail("there is nothing to measure",
+                fmt::format("{} shows at a fixed rate only", fmt::join(options.rungs, ", ")),
+                "leave --no-rate out");
+  }
+  return {};
 }
 
 // What is started from here on inherits it.
@@ -87,7 +114,7 @@ std::string outcome_text(const RxCase& what, const RxTrial& trial) {
                         static_cast<double>(trial.flood->handled) / trial.flood->seconds / 1e6);
   }
   if (trial.at_rate) {
-    const auto busy_ns = static_cast<double>(trial.at_rate->receive_core.busy_ns());
+    const auto busy_ns = static_cast<double>(trial.at_rate->napi_ns + trial.at_rate->program_ns);
     text += fmt::format("{} at rate {:.0f} % CPU", trial.flood ? "," : "",
                         busy_ns / trial.at_rate->seconds / 1e7);
   }
@@ -123,14 +150,8 @@ Result<RxPathResult> run_rx_path(const RxPathOptions& options,
   }
   leave_receive_core(options);
   RxPathResult result{.options = options};
-  for (const RxCase& rung : rx_ladder()) {
-    if (chosen(options, rung.name)) result.rungs.push_back({.what = &rung});
-  }
-  for (const RxCase& tuning : rx_tunings()) {
-    const bool shows = !tuning.only_at_rate || options.rate_pps > 0;
-    if (options.tunings && shows && chosen(options, tuning.base)) {
-      result.tunings.push_back({.what = &tuning});
-    }
+  for (const RxCase* const one : cases_of(options)) {
+    (one->base.empty() ? result.rungs : result.tunings).push_back({.what = one});
   }
   const uint64_t start_ns = monotonic_ns();
   const std::vector<RxCaseResult*> cases = all_cases(result);

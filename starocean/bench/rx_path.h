@@ -10,13 +10,13 @@
 // and what it refuses was never on it. Handled is what the rung itself counted to its end. After each load the
 // books must balance: on the wire = handled + lost (RxMeasurement::unaccounted).
 //
-// CPU time: shares of the receive core from /proc/stat (ticks of 10 ms or less often; threaded NAPI counts as
-// system there), and, exactly, the CPU clocks of the NAPI thread and of the program's thread
-// (clock_getcpuclockid(3)). ns per packet is from the latter two; the difference from all busy time
-// is other people's: a disturbed measurement.
+// CPU time: shares of the receive core from /proc/stat (in units of 10 ms; threaded NAPI counts as system there),
+// and, exactly, the CPU clocks of the NAPI thread and of the program's thread (clock_getcpuclockid(3)). ns per packet
+// is from the sum of the latter two; the difference from all busy time is other programs': a disturbed measurement. How the sum divides is not exact: what NAPI does between waking the
+// program and giving way to it is charged to the program (kernel/sched/core.c, rq_clock_skip_update()).
 //
 // On the receive core, NAPI and program run with real-time priorities, the program first (RxPriority); other programs
-// get what Linux keeps for them, a twentieth. What they took is told.
+// get what Linux keeps for them, a twentieth (Documentation/scheduler/sched-rt-group.rst). What they took is told.
 //
 // Everything made vanishes with the process, however it ends. Control thread; run_rx_path() leaves the calling
 // thread's CPU affinity changed: the receive core is for the receiver.
@@ -46,7 +46,7 @@ struct RxPathOptions {
   double rate_pps = 200'000;            // 0: flood only
   uint32_t frame_bytes = 64;            // FCS included
   uint32_t flows = 1;                   // told apart by source port
-  std::vector<std::string> rungs = {};  // names; empty: all
+  std::vector<std::string> rungs = {};  // names, of tunings too; empty: all
   bool tunings = true;
 };
 
@@ -97,7 +97,7 @@ struct RxProgress {
   bool finished = false;  // a measurement has ended, else one is going on
 };
 
-// Wrong usage: no such rung, numbers out of range. What the machine lacks comes to light in run_rx_path().
+// Wrong usage: no such rung, nothing to measure, numbers out of range. What the machine lacks comes to light in run_rx_path().
 Status check_rx_path(const RxPathOptions& options);
 
 // An error when the machine cannot do it at all, or a measurement fails; a rung that the machine lacks is

@@ -38,6 +38,9 @@ TEST(RxOptions, AreChecked) {
   EXPECT_NE(unknown.error().message().find("'postrouting'"), std::string::npos);
   EXPECT_NE(unknown.error().message().find("af-packet-mmap"), std::string::npos)
       << "the remedy: " << unknown.error().message();
+  EXPECT_TRUE(check_rx_path({.rungs = {"af-xdp/coalesced"}}));
+  EXPECT_FALSE(check_rx_path({.rate_pps = 0, .rungs = {"af-xdp/coalesced"}})) << "shows at a rate";
+  EXPECT_TRUE(check_rx_path({.rate_pps = 0, .rungs = {"af-xdp/coalesced", "af-xdp"}}));
   EXPECT_FALSE(check_rx_path({.frame_bytes = 63}));
   EXPECT_TRUE(check_rx_path({.frame_bytes = 1518}));
   EXPECT_FALSE(check_rx_path({.frame_bytes = 1519}));

@@ -32,9 +32,8 @@ std::string bars(const RxPathSummary& summary, bool user_space) {
     data += fmt::format(
         "{} {:.4f} {:.4f} {:.4f} {} {:.2f} {:.2f} {:.2f} {}\n", i + 1, handled.median,
         handled.least, handled.most,
-        quoted(fmt::format("{}{:.2f}", rung.flood->kept_up ? "≥ " : "", handled.median)),
-        cost.median, cost.least, cost.most,
-        quoted(cost.count == 0 ? "" : fmt::format("{:.0f}", cost.median)));
+        quoted(fmt::format("{}{:.2f}", rung.is_bound() ? "≥ " : "", handled.median)), cost.median,
+        cost.least, cost.most, quoted(cost.count == 0 ? "" : fmt::format("{:.0f}", cost.median)));
   }
   return data + "END\n";
 }

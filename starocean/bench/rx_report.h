@@ -30,7 +30,7 @@ struct RxReport {
 std::vector<std::string> rx_conclusions(const RxPathSummary& summary, const RxPathOptions& options);
 
 // The source's order: XDP native above PREROUTING above LOCAL_IN; and AF_XDP above both AF_PACKET rungs. By the
-// median of packets handled, or, where both kept up with the generator, of ns per packet. In words: the pairs
+// median of packets handled, or, where one of the two was below its limit, of ns per packet. In words: the pairs
 // of which both were measured and that stand so, and those that do not.
 struct RxOrder {
   std::vector<std::string> compared;
@@ -48,7 +48,8 @@ std::string rx_path_plot(const RxReport& report, const std::string& terminal,
                          const std::string& output_path);
 
 // Writes rx-path.json, rx-path.md, rx-path.svg and rx-path.png into the directory, which is made. Each file is
-// whole or absent. Returns what could not be done and is no failure: no chart without gnuplot.
+// whole or absent. Returns what could not be done and is no failure: no chart without gnuplot, or where no rung
+// of the ladder was measured.
 Result<std::vector<std::string>> write_rx_path(const RxReport& report,
                                                const std::string& directory);
 

@@ -97,6 +97,8 @@ TEST(RxSummary, TakesMediansAndSpreads) {
   EXPECT_FALSE(flood.kept_up);
   EXPECT_TRUE(summary.find("xdp-native")->flood->kept_up) << "it took what was generated";
   EXPECT_EQ(summary.find("netdev-ingress"), nullptr) << "what is unavailable is not found";
+  EXPECT_TRUE(summary.find("xdp-native")->flood->below_limit);
+  EXPECT_FALSE(flood.below_limit) << "it had used all of its core";
   EXPECT_FALSE(summary.find("af-xdp/coalesced")->flood) << "measured at the rate only";
 }
 
@@ -140,9 +142,41 @@ TEST(RxConclusions, FollowTheFigures) {
                              "instead of 2048, 0.50 times (0.50 … 0.50) the packets were handled "
                              "in a flood: take rings of 2048",
                              "needed 0.50 times (0.50 … 0.50) the CPU time at 200 kpps: worth it",
-                             "XDP drop, native took all that one core can generate"}) {
+                             "(≥); see ns per packet: XDP drop, native."}) {
     EXPECT_NE(said.find(wanted), std::string::npos) << wanted << "\nin\n" << said;
   }
+}
+
+TEST(RxConclusions, GoByTheCostOfRungsThatWereBelowTheirLimit) {
+  RxReport report = sample();
+  const auto set = [&](size_t rung, double mpps, double busy) {
+    for (RxTrial& trial : report.result.rungs[rung].trials) trial.flood = measured(mpps, 4, busy);
+  };
+  set(0, 2.0, 0.5);  // XDP
+  for (const double busy : {0.9, 1.0}) {
+    set(1, 2.1, busy);  // PREROUTING
+    EXPECT_EQ(all_of(rx_order(summarize(report.result)).faults), "") << "less, in less time each";
+  }
+  EXPECT_NE(rx_path_table(report).find("≥ 2.00"), std::string::npos);
+  EXPECT_EQ(rx_path_table(report).find("≥ 2.10"), std::string::npos);
+  EXPECT_NE(conclusions(report).find("ended at least 0.95 times"), std::string::npos);
+  set(0, 2.0, 1.0);
+  set(1, 1.5, 0.5);  // at half of its limit
+  const auto faults = rx_order(summarize(report.result)).faults;
+  ASSERT_EQ(faults.size(), 1u) << all_of(faults);
+  EXPECT_NE(faults[0].find("(500 ns a packet) is not above PREROUTING drop (333 ns a packet)"),
+            std::string::npos)
+      << faults[0];
+  EXPECT_NE(conclusions(report).find("ended at most 1.33 times"), std::string::npos);
+}
+
+TEST(RxConclusions, NameARateThatWasNotReached) {
+  RxReport report = sample();
+  report.result.options.rate_pps = 400'000;
+  const std::string said = conclusions(report);
+  EXPECT_NE(said.find("did not reach the 400 kpps asked for everywhere: 50 %"), std::string::npos)
+      << said;
+  EXPECT_EQ(conclusions(sample()).find("did not reach"), std::string::npos);
 }
 
 TEST(RxConclusions, ClaimNothingAfterTwoRepetitions) {
@@ -256,6 +290,18 @@ TEST_F(RxFiles, AreWholeAndAlone) {
   }
   std::ranges::sort(there);
   EXPECT_EQ(there, wanted);
+}
+
+TEST_F(RxFiles, HaveNoChartOfTuningAlone) {
+  RxReport report = sample();
+  report.result.rungs.clear();
+  const auto notes = write_rx_path(report, directory_ + "/new");
+  ASSERT_TRUE(notes) << notes.error().message();
+  EXPECT_NE(all_of(*notes).find("none of its rungs was measured"), std::string::npos);
+  const std::string text = read("rx-path.md");
+  EXPECT_EQ(text.find("where it ends"), std::string::npos) << "a table without rows";
+  EXPECT_NE(text.find("rings of 256 descriptors"), std::string::npos);
+  EXPECT_EQ(text.find("What follows"), std::string::npos) << "nothing to hold it against";
 }
 
 TEST_F(RxFiles, AreRefusedWhereThereCanBeNone) {

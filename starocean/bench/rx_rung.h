@@ -32,10 +32,10 @@ struct RxPlace {
 };
 
 // Who goes first on the receive core. In a flood NAPI always has something to do. With fair shares it receives for a
-// whole time slice what a program has no room for (receive livelock; Mogul and Ramakrishnan, 1997); with the program
-// first, it receives the next batch of 64 when the program has seen the last. All but kFair is SCHED_FIFO, ahead of
-// other programs, as interrupts are too.
-enum class RxPriority : uint8_t { kProgramFirst, kReceiveFirst, kFair };
+// whole time slice what a program has no room for (receive livelock; Mogul and Ramakrishnan, "Eliminating Receive
+// Livelock in an Interrupt-driven Kernel", 1997). With the program first, it receives the next batch of 64 when the
+// program has seen the last. Both are SCHED_FIFO then, ahead of other programs, as interrupts are too.
+enum class RxPriority : uint8_t { kProgramFirst, kFair };
 
 // What a user can tune; the defaults are those of the ladder.
 struct RxTuning {
@@ -55,11 +55,18 @@ struct NamedCount {
 
 // Since the rung was opened.
 struct RxCounts {
-  uint64_t handled = 0;  // came to their end here, as intended
-  std::vector<NamedCount> lost =
-      {};  // were on the wire, and were dropped before their end: where, and how many
-  std::vector<NamedCount> beside = {};  // worth knowing, and no part of the sum
-  uint64_t lost_sum() const;
+  // Came to their end here, as intended.
+  uint64_t handled = 0;
+  // Were on the wire, and were dropped before their end: where, and how many.
+  std::vector<NamedCount> lost = {};
+  // Worth knowing, and no part of the sum.
+  std::vector<NamedCount> beside = {};
+
+  uint64_t lost_sum() const {
+    uint64_t sum = 0;
+    for (const NamedCount& count : lost) sum += count.packets;
+    return sum;
+  }
 };
 
 class RxRung {

@@ -8,6 +8,7 @@ namespace starocean::bench {
 namespace {
 
 constexpr double kKeptUp = 0.98;
+constexpr double kIdlePercent = 5;
 using Measure = std::function<double(const RxMeasurement&)>;
 
 double million(uint64_t packets, const RxMeasurement& of) {
@@ -20,15 +21,14 @@ uint64_t own_ns(const RxMeasurement& of) {
   return of.napi_ns + of.program_ns;
 }
 
-double median(const std::vector<const RxMeasurement*>& all, const Measure& measure) {
-  std::vector<double> values;
-  for (const RxMeasurement* one : all) values.push_back(measure(*one));
-  return spread_of(std::move(values)).median;
-}
 Spread spread(const std::vector<const RxMeasurement*>& all, const Measure& measure) {
   std::vector<double> values;
+  values.reserve(all.size());
   for (const RxMeasurement* one : all) values.push_back(measure(*one));
   return spread_of(std::move(values));
+}
+double median(const std::vector<const RxMeasurement*>& all, const Measure& measure) {
+  return spread(all, measure).median;
 }
 
 double others_percent(const RxMeasurement& of) {
@@ -79,6 +79,7 @@ std::optional<RxLoadSummary> summary_of(const std::vector<const RxMeasurement*>&
   sum.worst_others_percent = others.most;
   sum.lost_percent = median(all, lost_percent);
   sum.kept_up = sum.handled_mpps.median >= kKeptUp * sum.generated_mpps.median;
+  sum.below_limit = sum.kept_up || sum.idle_percent > kIdlePercent;
   for (const RxMeasurement* one : all) {
     sum.unaccounted =
         std::max(sum.unaccounted, static_cast<uint64_t>(std::llabs(one->unaccounted())));

@@ -17,22 +17,24 @@ struct RxLoadSummary {
   Spread generated_mpps;
   Spread on_wire_mpps;
   Spread handled_mpps;
-  Spread
-      ns_per_packet;  // of the NAPI thread and the program, per packet handled; count 0: not known
-  double own_percent = 0;  // the same two, median
+  // CPU time of the NAPI thread and the program, for each packet handled; count 0: not known.
+  Spread ns_per_packet;
+  double own_percent = 0;  // of the same two; median
   // Medians, of /proc/stat: they add up to about 100.
   double user_percent = 0;
   double system_percent = 0;
   double interrupt_percent = 0;
   double idle_percent = 0;
   double stolen_percent = 0;
-  // All busy time less `own`: somebody else's; median and worst of the repetitions. Not known (0) where receive
+  // All busy time less `own`: other programs'; median and worst of the repetitions. Not known (0) where receive
   // processing is in no thread of its own.
   double others_percent = 0;
   double worst_others_percent = 0;
   double lost_percent = 0;  // of what was on the wire; median
-  // It handled all that was generated: what it could have handled at most is not known.
-  bool kept_up = false;
+  bool kept_up = false;     // it handled all that was generated
+  // It kept up, or the receive core was idle now and then (a veth's ring fills up while a sleeping core is being
+  // woken): what it could handle at most is not known. Means nothing without a NAPI thread on that core.
+  bool below_limit = false;
   uint64_t unaccounted = 0;  // the largest of all repetitions, without its sign
 };
 
@@ -43,6 +45,8 @@ struct RxCaseSummary {
 
   const RxCase& what() const { return *result->what; }
   bool available() const { return result->unavailable.empty(); }
+  // What was handled in the flood is a lower bound of what could be.
+  bool is_bound() const { return flood && flood->below_limit && what().tuning.pin_receive; }
 };
 
 struct RxPathSummary {

@@ -36,6 +36,11 @@ std::string shares(const RxLoadSummary& load) {
                      load.interrupt_percent, load.idle_percent);
 }
 
+std::string mpps_cell(const RxCaseSummary& one) {
+  if (!one.flood) return "";
+  return fmt::format("{}{:.2f}", one.is_bound() ? "≥ " : "", one.flood->handled_mpps.median);
+}
+
 // CPU at the fixed rate means something only if the rung took that rate.
 std::string rate_cell(const std::optional<RxLoadSummary>& load) {
   if (!load) return "";
@@ -56,9 +61,8 @@ Table ladder_table(const RxPathSummary& summary, const RxPathOptions& options) {
     if (rung.flood) {
       const RxLoadSummary& flood = *rung.flood;
       row.insert(row.end(),
-                 {fmt::format("{}{:.2f}", flood.kept_up ? "≥ " : "", flood.handled_mpps.median),
-                  range(flood.handled_mpps, 2), fmt::format("{:.0f} %", flood.lost_percent),
-                  shares(flood), cost_cell(flood)});
+                 {mpps_cell(rung), range(flood.handled_mpps, 2),
+                  fmt::format("{:.0f} %", flood.lost_percent), shares(flood), cost_cell(flood)});
     } else {
       row.insert(row.end(), {"unavailable", "", "", "", ""});
     }
@@ -81,7 +85,7 @@ Table tuning_table(const RxPathSummary& summary, const RxPathOptions& options) {
   for (const RxCaseSummary& tuning : summary.tunings) {
     Row row = {std::string(tuning.what().title), std::string(tuning.what().change)};
     const RxCaseSummary* const base = summary.find(tuning.what().base);
-    row.push_back(tuning.flood ? fmt::format("{:.2f}", tuning.flood->handled_mpps.median) : "");
+    row.push_back(mpps_cell(tuning));
     row.push_back(base != nullptr && tuning.flood
                       ? ratio_cell(ratio_of(tuning, *base, RxMetric::kFloodHandled))
                       : "");
@@ -93,7 +97,9 @@ Table tuning_table(const RxPathSummary& summary, const RxPathOptions& options) {
   return table;
 }
 
+// Empty without rows; so is as_markdown().
 std::string as_text(const Table& table) {
+  if (table.rows.empty()) return "";
   std::vector<control::TextTable::Column> columns;
   for (size_t i = 0; i < table.head.size(); ++i) {
     columns.push_back(
@@ -105,6 +111,7 @@ std::string as_text(const Table& table) {
 }
 
 std::string as_markdown(const Table& table) {
+  if (table.rows.empty()) return "";
   std::string text = fmt::format("| {} |\n|", fmt::join(table.head, " | "));
   for (size_t i = 0; i < table.head.size(); ++i) text += i < table.words ? "---|" : "---:|";
   text += '\n';
@@ -160,8 +167,8 @@ std::string rx_path_markdown(const RxReport& report, bool with_chart) {
   text += as_markdown(ladder_table(summary, options));
   text += fmt::format(
       "\n- **Mpps**: counted by the rung itself in a flood; ≥: it took all that the generator "
-      "made. **lost**: of what was on the "
-      "wire, before it came to its end; what the wire did not take is not in it.\n"
+      "made, or left more than 5 % of its core idle, and could do more. **lost**: of what was on "
+      "the wire, before it came to its end; what the wire did not take is not in it.\n"
       "- **core us/sy/in/id**: user, system, interrupts, idle of the receive core, /proc/stat; a "
       "NAPI thread counts as system.\n"
       "- **ns/packet**: CPU time of the NAPI thread and the program, for each packet handled in "
@@ -187,10 +194,9 @@ std::string rx_path_markdown(const RxReport& report, bool with_chart) {
     text += "\n## Not measured\n\n";
     for (const std::string& line : missing) text += fmt::format("- {}\n", line);
   }
-  text += "\n## What follows, on this machine\n\n";
-  for (const std::string& said : rx_conclusions(summary, options))
-    text += fmt::format("{}\n\n", said);
-  text.pop_back();
+  const auto follows = rx_conclusions(summary, options);
+  if (!follows.empty()) text += "\n## What follows, on this machine\n";
+  for (const std::string& said : follows) text += fmt::format("\n{}\n", said);
   return text;
 }
 

@@ -39,8 +39,7 @@ int program_fifo(RxPriority priority) {
 }
 
 int receive_fifo(RxPriority priority) {
-  if (priority == RxPriority::kFair) return 0;
-  return priority == RxPriority::kReceiveFirst ? kProgramFifo + 1 : kProgramFifo - 1;
+  return priority == RxPriority::kFair ? 0 : kProgramFifo - 1;
 }
 
 Status set_fifo(pid_t thread, int fifo) {
@@ -80,6 +79,18 @@ uint64_t RxThread::time_ns() const {
   const pthread_t handle = const_cast<std::thread&>(thread_).native_handle();
   if (pthread_getcpuclockid(handle, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
   return static_cast<uint64_t>(time.tv_sec) * kNsPerSecond + static_cast<uint64_t>(time.tv_nsec);
+}
+
+void BusyRest::found(bool anything) {
+  constexpr uint64_t kPatienceNs = kNsPerMs;
+  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 100'000};
+  const uint64_t now_ns = monotonic_ns();
+  if (anything || idle_since_ns_ == 0) {
+    idle_since_ns_ = now_ns;
+  } else if (now_ns - idle_since_ns_ > kPatienceNs) {
+    nanosleep(&kPause, nullptr);
+    idle_since_ns_ = monotonic_ns();
+  }
 }
 
 }  // namespace starocean::bench

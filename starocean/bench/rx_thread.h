@@ -49,6 +49,17 @@ class RxThread {
   std::thread thread_;
 };
 
+// For a program that polls without sleeping, at the higher priority: if the NAPI thread was about to poll when the
+// program took the core, it holds the NAPI, and only it can let go, so that the program would poll in vain forever.
+class BusyRest {
+ public:
+  // To be called after each poll. When nothing has come for 1 ms, sleeps for 100 us, which lets the NAPI thread run.
+  void found(bool anything);
+
+ private:
+  uint64_t idle_since_ns_ = 0;
+};
+
 // The single writer's way to count.
 inline void add_handled(std::atomic<uint64_t>& handled, uint64_t packets) {
   handled.store(handled.load(std::memory_order_relaxed) + packets, std::memory_order_relaxed);

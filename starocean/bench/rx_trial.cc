@@ -24,7 +24,8 @@ using Progress = std::function<void(const RxProgress&)>;
 
 constexpr auto kAddress = "198.19.0.1";  // TrafficSpec's destination
 constexpr uint64_t kProgressNs = 250 * kNsPerMs;
-constexpr uint64_t kDrainNs = 3 * kNsPerSecond;
+constexpr uint64_t kFirstPacketNs = 10 * kNsPerSecond;
+constexpr uint64_t kDrainNs = 10 * kNsPerSecond;
 constexpr uint64_t kSnapshotNs = 200 * kNsPerUs;
 constexpr int kSnapshotTries = 10;
 
@@ -72,6 +73,7 @@ class Trial {
 
  private:
   Status set_device(const std::string& file, uint32_t value) const;
+  Status wait_for_first_packet() const;
   Result<Snapshot> read_once();
   Result<Snapshot> snapshot();
   Result<Snapshot> drained(const Snapshot& before);
@@ -93,6 +95,12 @@ Status Trial::make_wire() {
     auto made = NetNamespace::create();
     if (!made) return fail(made.error());
     *where = std::make_unique<NetNamespace>(std::move(*made));
+  }
+  // A new namespace inherits the machine's settings (net.core.devconf_inherit_init_net), and no route leads back to
+  // the generator.
+  for (const char* scope : {"all", "default"}) {
+    const std::string filter = fmt::format("net.ipv4.conf.{}.rp_filter", scope);
+    if (Status off = receiver_->sysctl(filter, "0"); !off) return off;
   }
   const TrafficSpec defaults;
   const testbed::WireEnd far{*receiver_, far_, defaults.destination_mac.first.to_string()};
@@ -168,6 +176,20 @@ Result<Snapshot> Trial::read_once() {
   return now;
 }
 
+// The generator's thread may have to wait for its core.
+Status Trial::wait_for_first_packet() const {
+  const uint64_t deadline_ns = monotonic_ns() + kFirstPacketNs;
+  while (generator_->read().sent == 0) {
+    if (Status outcome = generator_->outcome(); !outcome) return outcome;
+    if (monotonic_ns() >= deadline_ns) {
+      return fail("cannot measure", fmt::format("in {} s no packet got onto the wire",
+                                                kFirstPacketNs / kNsPerSecond));
+    }
+    sleep_ns(kNsPerMs);
+  }
+  return {};
+}
+
 // What is read one after the other is to be of one moment: again, while something came in between.
 Result<Snapshot> Trial::snapshot() {
   for (int i = 0;; ++i) {
@@ -176,7 +198,7 @@ Result<Snapshot> Trial::snapshot() {
   }
 }
 
-// Until all that was on the wire has come to rest, or nothing moves any more.
+// When all that was on the wire has come to its end; or after kDrainNs, and then the books do not balance.
 Result<Snapshot> Trial::drained(const Snapshot& before) {
   const uint64_t deadline_ns = monotonic_ns() + kDrainNs;
   for (;;) {
@@ -211,6 +233,7 @@ Result<RxMeasurement> Trial::measure(double pps) {
   if (Status begun = generator_->start({.frames_per_second = pps}); !begun) {
     return fail(begun.error());
   }
+  if (Status flows = wait_for_first_packet(); !flows) return fail(flows.error());
   sleep_ns(options_.warm_up_ns);
   const auto first = snapshot();
   if (!first) return fail(first.error());

@@ -92,9 +92,11 @@ class UdpRung : public RxRung {
       messages[i].msg_hdr.msg_iov = &vectors[i];
       messages[i].msg_hdr.msg_iovlen = 1;
     }
+    BusyRest rest;
     while (!ended.load(std::memory_order_relaxed)) {
       const int count = recvmmsg(fd_, messages.data(), kBatch, flags, nullptr);
       if (count > 0) add_handled(handled, static_cast<uint64_t>(count));
+      if ((flags & MSG_DONTWAIT) != 0) rest.found(count > 0);
     }
   }
 

@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "starocean/bench/rx_report.h"
+#include "starocean/control/render_json.h"
 #include "starocean/testbed/command.h"
 
 namespace starocean::bench {
@@ -90,13 +92,17 @@ Result<std::vector<std::string>> write_rx_path(const RxReport& report,
   if (error) return fail_system(fmt::format("cannot make '{}'", directory), error.value());
   const std::string base = directory + "/rx-path";
   std::vector<std::string> notes;
-  if (!testbed::is_installed("gnuplot")) {
+  const bool any = std::ranges::any_of(report.result.rungs, [](const RxCaseResult& rung) {
+    return !rung.trials.empty() && rung.unavailable.empty();
+  });
+  if (!any) {
+    notes.push_back("no chart: it shows the ladder, and none of its rungs was measured");
+  } else if (!testbed::is_installed("gnuplot")) {
     notes.push_back("no chart: `gnuplot` is not installed; install the Debian package gnuplot-nox");
   } else {
     draw_all(report, base, notes);
   }
-  const std::string json =
-      rx_path_json(report).dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string json = control::to_text(rx_path_json(report), 1);
   const std::string markdown = rx_path_markdown(report, notes.empty());
   if (Status done = write_file(base + ".json", json + "\n"); !done) return fail(done.error());
   if (Status done = write_file(base + ".md", markdown); !done) return fail(done.error());

@@ -88,6 +88,7 @@ class XskRung : public RxRung {
 
   void receive(bool busy, const std::atomic<bool>& ended, std::atomic<uint64_t>& handled) {
     std::array<xsk::RxBuffer, 64> received;
+    BusyRest rest;
     while (!ended.load(std::memory_order_relaxed)) {
       const uint32_t count = socket_->receive(received);
       uint64_t ours = 0;
@@ -98,6 +99,7 @@ class XskRung : public RxRung {
       }
       add_handled(handled, ours);
       socket_->refill(*pool_);
+      if (busy) rest.found(count != 0);
       if (count != 0) continue;
       if (busy) {
         socket_->kick_receive();

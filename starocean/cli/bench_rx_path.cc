@@ -13,6 +13,7 @@
 #include "starocean/bench/rx_report.h"
 #include "starocean/bench/traffic_parse.h"
 #include "starocean/cli/command_line.h"
+#include "starocean/control/render_json.h"
 #include "starocean/control/version.h"
 
 namespace starocean::cli {
@@ -47,7 +48,8 @@ void declare(CLI::App& command, Context& context, Words& words) {
       .add_option("--out", words.directory,
                   "Write rx-path.json, .md, .svg and .png into this directory")
       ->type_name("DIR");
-  command.add_option("--rungs", words.options.rungs, "Only these rungs (default: all)")
+  command
+      .add_option("--rungs", words.options.rungs, "Only these rungs or variations (default: all)")
       ->type_name("NAME,…")
       ->delimiter(',')
       ->check(check_rung, "");
@@ -159,7 +161,7 @@ int run(Context& context, Words& words) {
       .version = std::string(control::version_text()),
       .date_utc = fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)))};
   if (context.json) {
-    context.out << bench::rx_path_json(report).dump(1) << '\n';
+    context.out << control::to_text(bench::rx_path_json(report), 1) << '\n';
   } else {
     context.out << bench::rx_path_table(report);
   }
