@@ -88,13 +88,13 @@ void judge_tick(const HostFacts& host, Judge& judge) {
 }
 
 void judge_cpus(const HostFacts& host, Judge& judge) {
-  std::string text = fmt::format("CPUs {} are online",
-                                 host.online_cpus.empty() ? "?" : list_text(host.online_cpus));
+  std::string text = fmt::format("{} online: {}", counted(host.online_cpus.size(), "CPU"),
+                                 list_text(host.online_cpus));
   if (host.usable_cpus.size() < host.online_cpus.size()) {
-    text += fmt::format(", of which workers can use {}", list_text(host.usable_cpus));
+    text += fmt::format("; workers can use {}", list_text(host.usable_cpus));
   }
   if (!host.isolated_cpus.empty()) {
-    text += fmt::format(", and {} isolated for `workers: cpus`", list_text(host.isolated_cpus));
+    text += fmt::format("; isolated for `workers: cpus`: {}", list_text(host.isolated_cpus));
   }
   if (host.usable_cpus.size() != 1) return judge.ok("cpus", text);
   judge.note("cpus", text + ": a worker and the driver's receive work take turns on the only one");

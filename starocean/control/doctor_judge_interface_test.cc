@@ -54,6 +54,12 @@ const Planted kOfTheDevice[] = {
      kNote, "not known before it is tried", ""},
     {"ZeroCopyRefusedThoughReported", "zero-copy", "nic0",
      [](Survey& s) { nic(s).trial.zero_copy = refused("no rings"); }, kWarning, "no rings", ""},
+    {"ZeroCopyRefusedByVirtio", "zero-copy", "nic0",
+     [](Survey& s) {
+       nic(s).driver = "virtio_net";
+       nic(s).trial.zero_copy = refused("Invalid argument");
+     },
+     kWarning, "iommu_platform=on", ""},
     {"NoZeroCopy", "zero-copy", "lan1", [](Survey&) {}, kNote, "copied once each way", ""},
     {"MultiBufferRefused", "multi-buffer", "nic0",
      [](Survey& s) { nic(s).trial.multi_buffer = refused("too long"); }, kNote, "too long", ""},

@@ -59,10 +59,16 @@ void judge_zero_copy(const Case& c, Judge& judge) {
                                              driver_of(c), evidence(report, attempt)));
   }
   if (report == true) {
-    return judge.say(
-        "zero-copy", Case::worse(demanded),
-        fmt::format("{} reports zero-copy, but refuses it: {}", driver_of(c), attempt.reason),
-        remedy);
+    // drivers/net/virtio_net.c, virtnet_xsk_pool_enable, wants to map memory by the DMA API.
+    const char* const hint =
+        c.facts.driver == "virtio_net"
+            ? "; the hypervisor has to offer the card with VIRTIO_F_ACCESS_PLATFORM (QEMU: "
+              "disable-legacy=on,iommu_platform=on)"
+            : "";
+    return judge.say("zero-copy", Case::worse(demanded),
+                     fmt::format("{} reports zero-copy, but refuses it: {}{}", driver_of(c),
+                                 attempt.reason, hint),
+                     remedy);
   }
   if (!report && !attempt.refused()) {
     return judge.note("zero-copy", "not known before it is tried: this kernel does not report it");
@@ -129,7 +135,8 @@ void judge_busy_poll(const Case& c, Judge& judge) {
     return judge.ok("busy-poll", "the queues can be polled, and interrupts wait meanwhile");
   }
   if (!c.facts.defer_hard_irqs) {
-    return judge.note("busy-poll", "napi_defer_hard_irqs cannot be read in this network namespace");
+    return judge.note("busy-poll",
+                      "napi_defer_hard_irqs cannot be read: /sys shows another network namespace");
   }
   const std::string remedy = fmt::format(
       "echo 2 > /sys/class/net/{0}/napi_defer_hard_irqs && echo 200000 > "

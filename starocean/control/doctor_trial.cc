@@ -31,6 +31,12 @@ Attempt attempt_of(const Status& status) {
   return {Attempt::Outcome::kRefused, status.error().message()};
 }
 
+// Where a refusal has an alternative, the error's own advice ("cause; remedy") is none here.
+Attempt without_advice(Attempt attempt) {
+  attempt.reason = attempt.reason.substr(0, attempt.reason.find("; "));
+  return attempt;
+}
+
 // Sockets and programs of a process that has just ended, doctor's own included, are taken down
 // asynchronously, within milliseconds. What stays longer belongs to somebody alive.
 void await_tear_down(InterfaceFacts& interface) {
@@ -155,18 +161,21 @@ Trial try_interface(const HostFacts& host, InterfaceFacts& interface, const Tria
   Attached attached(interface, std::move(*memory));
   // A program for several frames serves for packets of one, too: attach it first, and only once.
   if (host.kernel.multi_buffer.value_or(false)) {
-    trial.fragments = attached.attach(xsk::AttachMode::kNative, true);
+    trial.fragments = without_advice(attached.attach(xsk::AttachMode::kNative, true));
   }
-  trial.native = trial.fragments.granted() ? trial.fragments
-                                           : attached.attach(xsk::AttachMode::kNative, false);
+  trial.native = trial.fragments.granted()
+                     ? trial.fragments
+                     : without_advice(attached.attach(xsk::AttachMode::kNative, false));
   if (trial.native.refused()) {
     trial.generic = attached.attach(xsk::AttachMode::kGeneric, false);
     if (trial.generic.refused()) return trial;
   } else {
-    trial.zero_copy = attached.bind(xsk::ZeroCopy::kRequire, false, &trial.napi_id);
+    trial.zero_copy = without_advice(attached.bind(xsk::ZeroCopy::kRequire, false, &trial.napi_id));
   }
   trial.copy = attached.bind(xsk::ZeroCopy::kOff, false);
-  if (trial.fragments.granted()) trial.multi_buffer = attached.bind(xsk::ZeroCopy::kAuto, true);
+  if (trial.fragments.granted()) {
+    trial.multi_buffer = without_advice(attached.bind(xsk::ZeroCopy::kAuto, true));
+  }
   return trial;
 }
 
