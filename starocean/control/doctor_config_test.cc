@@ -91,6 +91,19 @@ TEST(JudgeConfig, FrameSizeDecidesTheMtu) {
   EXPECT_EQ(mtu.remedy, "ip link set dev nic0 mtu 1670");
 }
 
+// In native mode a packet in one frame has to fit a page beside what the kernel keeps there.
+TEST(JudgeConfig, AFrameAsLongAsAPageHoldsLess) {
+  auto survey = with_config("version: 1\nmemory: {frame_size: 4096}\ninterfaces: {nic0: {}}\n");
+  survey.interfaces[0].mtu = 3498;
+  EXPECT_EQ(found(survey, "mtu", "nic0").verdict, Verdict::kOk);
+  survey.interfaces[0].report->features = xsk::kXdpActBasic;
+  survey.interfaces[0].trial.multi_buffer = {Attempt::Outcome::kRefused, "none"};
+  EXPECT_EQ(found(survey, "mtu", "nic0").verdict, Verdict::kOk);
+  survey.interfaces[0].mtu = 3499;
+  EXPECT_EQ(found(survey, "mtu", "nic0").verdict, Verdict::kFault);
+  EXPECT_EQ(found(survey, "mtu", "nic0").remedy, "ip link set dev nic0 mtu 3498");
+}
+
 TEST(JudgeConfig, BridgesOfDifferentMtus) {
   auto survey = with_config(
       "version: 1\ninterfaces: {nic0: {}, lan1: {}}\nbridges: {b: {interfaces: [nic0, lan1]}}\n");

@@ -39,9 +39,15 @@ bool Case::generic_mode() const {
   return facts.report && !facts.report->has(xsk::kXdpActBasic);
 }
 
-uint32_t Case::one_frame_mtu() const {
+uint32_t Case::frame_room() const {
   const MemoryConfig& memory = plan.config.memory;
-  return memory.frame_size - kKernelHeadroomBytes - memory.headroom - kLinkHeaderBytes;
+  return memory.frame_size - kKernelHeadroomBytes - memory.headroom;
+}
+
+uint32_t Case::one_frame_mtu() const {
+  uint32_t room = frame_room();
+  if (!generic_mode()) room = std::min(room, host.single_page_mtu + kEthernetHeaderBytes);
+  return room - kLinkHeaderBytes;
 }
 
 std::vector<Finding> judge_interface(const Survey& survey, const InterfaceFacts& interface) {

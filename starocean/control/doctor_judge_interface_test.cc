@@ -105,6 +105,9 @@ const Planted kOfPackets[] = {
        nic(s).trial = {};
      },
      kFault, "the driver sample has none", "ip link set dev nic0 mtu 1770"},
+    {"TooLongForAnyPacket", "mtu", "lan1",
+     [](Survey& s) { veth(s).mtu = veth(s).peer->mtu = 65535; }, kFault, "at most 18",
+     "ip link set dev lan1 mtu 32234 && ip netns exec h1 ip link set dev eth0 mtu 32234"},
     {"TooLongInGenericMode", "mtu", "lan1",
      [](Survey& s) {
        veth(s).mtu = veth(s).peer->mtu = 9000;

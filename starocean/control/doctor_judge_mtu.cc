@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "starocean/control/doctor_judge_parts.h"
+#include "starocean/dataplane/packet.h"
 
 namespace starocean::control::doctor {
 namespace {
@@ -40,8 +41,15 @@ void judge_long_packets(const Case& c, Judge& judge) {
     return judge.say("mtu", Verdict::kFault, fmt::format("{}, and {}", need, reason),
                      mtu_command(c, most));
   }
-  const uint32_t room = frame_size - kKernelHeadroomBytes - c.plan.config.memory.headroom;
+  const uint32_t room = c.frame_room();
   const uint32_t frames = (c.facts.mtu + kLinkHeaderBytes + room - 1) / room;
+  if (frames > dataplane::kMaxTransmitBuffers) {
+    const uint32_t largest = dataplane::kMaxTransmitBuffers * room - kLinkHeaderBytes;
+    return judge.say("mtu", Verdict::kFault,
+                     fmt::format("{}: {} for the longest, of which the kernel sends at most {}",
+                                 need, counted(frames, "frame"), dataplane::kMaxTransmitBuffers),
+                     mtu_command(c, largest));
+  }
   const uint32_t zero_copy = c.facts.report ? c.facts.report->zero_copy_segments : 0;
   const bool has_zero_copy = c.facts.report && c.facts.report->has(xsk::kXdpActZeroCopy);
   if (has_zero_copy && zero_copy < frames && c.config.zerocopy != ZeroCopy::kOff) {

@@ -46,13 +46,17 @@ struct Case {
   static Verdict worse(bool demanded) { return demanded ? Verdict::kFault : Verdict::kWarning; }
   // Whether the program will run in the network stack, as far as can be known.
   bool generic_mode() const;
-  // The largest MTU whose packets fit one frame, two VLAN tags included.
+  // What a frame holds of a packet.
+  uint32_t frame_room() const;
+  // The largest MTU whose packets fit one frame, two VLAN tags included; in native mode they have to fit a
+  // page, too (AttachedPort::fits_one_buffer).
   uint32_t one_frame_mtu() const;
   bool needs_several_frames() const { return facts.mtu > one_frame_mtu(); }
 };
 
 // Ethernet header and two VLAN tags, which the MTU does not count (dataplane/attached_port.cc).
-inline constexpr uint32_t kLinkHeaderBytes = 14 + 2 * 4;
+inline constexpr uint32_t kEthernetHeaderBytes = 14;
+inline constexpr uint32_t kLinkHeaderBytes = kEthernetHeaderBytes + 2 * 4;
 // XDP_PACKET_HEADROOM, which the kernel leaves before each packet.
 inline constexpr uint32_t kKernelHeadroomBytes = 256;
 

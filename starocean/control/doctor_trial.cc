@@ -128,9 +128,8 @@ class Attached {
     options.fill_size = options.completion_size = kRingSize;
     options.zero_copy = zero_copy;
     options.multi_buffer = fragments;
-    auto socket = xsk::XskSocket::open(*memory_.umem, options);
+    auto socket = xsk::XskSocket::open(*memory_.umem, options, memory_.pool.get());
     if (!socket) return attempt_of(fail(socket.error()));
-    (*socket)->refill(*memory_.pool);
     (*socket)->kick_receive();
     if (napi_id != nullptr) {
       socklen_t length = sizeof *napi_id;
