@@ -89,7 +89,8 @@ void read_steering(InterfaceFacts& facts, const fs::path& device) {
   for (const std::string& queue : entries(device / "queues")) {
     const std::string file = queue.starts_with("rx-") ? "rps_cpus" : "xps_cpus";
     const auto mask = read_text(device / "queues" / queue / file);
-    if (mask && !is_zero_mask(*mask)) facts.steering_masks[queue + "/" + file] = *mask;
+    if (!mask || is_zero_mask(*mask)) continue;
+    facts.steering_masks[fmt::format("{}/{}", queue, file)] = *mask;
   }
 }
 

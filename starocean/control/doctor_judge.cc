@@ -66,17 +66,17 @@ std::vector<Finding> judge_interface(const Survey& survey, const InterfaceFacts&
 
 std::vector<Finding> judge(const Survey& survey) {
   std::vector<Finding> findings;
-  std::vector<Finding> of_config = judge_config(survey);
-  std::vector<Finding> of_host = judge_host(survey);
-  const auto of_interface = std::ranges::stable_partition(
-      of_config, [](const Finding& f) { return f.interface.empty(); });
-  of_host.insert(of_host.end(), of_config.begin(), of_interface.begin());
-  append(findings, std::move(of_host));
-  for (const InterfaceFacts& interface : survey.interfaces) {
-    std::vector<Finding> mine = judge_interface(survey, interface);
-    std::ranges::copy_if(of_interface, std::back_inserter(mine),
-                         [&](const Finding& f) { return f.interface == interface.name; });
+  const std::vector<Finding> of_config = judge_config(survey);
+  // What the configuration has to do with `interface`, or with the machine ("").
+  const auto append_with_config = [&](std::vector<Finding> mine, const std::string& interface) {
+    for (const Finding& finding : of_config) {
+      if (finding.interface == interface) mine.push_back(finding);
+    }
     append(findings, std::move(mine));
+  };
+  append_with_config(judge_host(survey), "");
+  for (const InterfaceFacts& interface : survey.interfaces) {
+    append_with_config(judge_interface(survey, interface), interface.name);
   }
   return findings;
 }

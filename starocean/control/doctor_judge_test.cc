@@ -29,6 +29,7 @@ TEST(Judge, EachCheckSpeaksOnceOfEachSubjectAndInOrder) {
       "bridges: {b: {interfaces: [nic0, lan1]}}\n");
   const auto findings = judge(survey);
   std::vector<std::string> seen;
+  seen.reserve(findings.size());
   for (const Finding& found : findings) seen.push_back(found.interface + "/" + found.id);
   std::vector<std::string> expected;
   for (const Check& check : all_checks()) {

@@ -50,6 +50,7 @@ bool is_receive(const IrqFacts& irq) {
 
 std::string pin_command(const std::vector<std::pair<uint32_t, int>>& pins) {
   std::vector<std::string> commands;
+  commands.reserve(pins.size());
   for (const auto& [irq, cpu] : pins) {
     commands.push_back(fmt::format("echo {} > /proc/irq/{}/smp_affinity_list", cpu, irq));
   }
