@@ -78,7 +78,7 @@ struct WorkersConfig : Origin {
 };
 
 struct MemoryConfig : Origin {
-  uint32_t frames = 32768;
+  uint32_t frames = 65536;
   uint32_t frame_size = 2048;  // bytes: 2048 or 4096
   HugePages hugepages = HugePages::kAuto;
   // Bytes left free in front of each received packet, besides the 256 that the kernel itself leaves
@@ -91,9 +91,9 @@ struct MemoryConfig : Origin {
 // Descriptors in the four rings of each queue: powers of two, as the kernel demands
 // (Documentation/networking/af_xdp.rst, "Rings").
 struct RingSizes {
-  uint32_t rx = 2048;
+  uint32_t rx = 4096;
   uint32_t tx = 2048;
-  uint32_t fill = 2048;
+  uint32_t fill = 4096;
   uint32_t completion = 2048;
 
   bool operator==(const RingSizes&) const = default;

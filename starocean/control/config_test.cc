@@ -143,7 +143,7 @@ TEST(Config, EqualityLooksAtWhatIsSaid) {
   ASSERT_TRUE(moved);
   EXPECT_EQ(config, *moved);
   EXPECT_EQ(parsed("version: 1\ninterfaces: {a: }\n"),
-            parsed("version: 1\ninterfaces: {a: {device: a, queues: all, rings: {rx: 2048}}}\n"));
+            parsed("version: 1\ninterfaces: {a: {device: a, queues: all, rings: {rx: 4096}}}\n"));
   const std::pair<std::string_view, std::string_view> changes[] = {
       {"edge-a", "edge-b"},
       {"[2, 1]", "[2, 3]"},
@@ -197,14 +197,14 @@ TEST(Config, DescriptionParsesToTheSame) {
 
 TEST(Config, FramesMustFillTheRings) {
   const Config config = parsed(
-      "version: 1\nmemory:\n  frames: 10000\nworkers: {cpus: [0, 1]}\n"
+      "version: 1\nmemory:\n  frames: 14000\nworkers: {cpus: [0, 1]}\n"
       "interfaces: {a: {rings: {fill: 1024, tx: 512}}, b: }\n");
   const std::vector<uint32_t> few = {1, 2};
-  EXPECT_EQ(frames_needed(config, few), 1u * (1024 + 512) + 2u * (2048 + 2048) + 2u * 256);
+  EXPECT_EQ(frames_needed(config, few), 1u * (1024 + 512) + 2u * (4096 + 2048) + 2u * 256);
   EXPECT_FALSE(check_frames(config, few));
   EXPECT_EQ(check_frames(config, few).error().message(),
-            "site.yaml:3:11: cannot do with 10000 frames: the fill and tx rings of 3 queues and 2 "
-            "workers need 10240; raise memory.frames, or write smaller rings or fewer queues");
+            "site.yaml:3:11: cannot do with 14000 frames: the fill and tx rings of 3 queues and 2 "
+            "workers need 14336; raise memory.frames, or write smaller rings or fewer queues");
   EXPECT_TRUE(check_frames(config, std::vector<uint32_t>{1, 1}));
 }
 
@@ -226,7 +226,7 @@ TEST(Config, SummaryNamesEverythingAndNotesWhatIsOdd) {
   ASSERT_TRUE(bare);
   EXPECT_EQ(*bare,
             "workers: 1 not pinned; adaptive polling\n"
-            "memory: 32768 frames of 2048 bytes (64 MiB), huge pages auto\n"
+            "memory: 65536 frames of 2048 bytes (128 MiB), huge pages auto\n"
             "interface a: device a, 1 queue, in no bridge\n"
             "note: interface a is in no bridge, so nothing is forwarded\n");
   const auto short_of_frames =
@@ -235,7 +235,7 @@ TEST(Config, SummaryNamesEverythingAndNotesWhatIsOdd) {
   EXPECT_EQ(
       short_of_frames.error().message(),
       "site.yaml:2:18: cannot do with 4096 frames: the fill and tx rings of 1 queue and 1 worker "
-      "need 4352; raise memory.frames, or write smaller rings or fewer queues");
+      "need 6400; raise memory.frames, or write smaller rings or fewer queues");
 }
 
 TEST(Config, ExamplesAreRight) {

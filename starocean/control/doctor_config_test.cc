@@ -68,7 +68,7 @@ TEST(JudgeConfig, HugePagesThatAreDemanded) {
   survey.host.pages_2m = HugePagePool{10, 10, 0};
   EXPECT_EQ(found(survey, "huge-pages").verdict, Verdict::kFault);
   EXPECT_EQ(found(survey, "huge-pages").remedy,
-            "echo 32 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages");
+            "echo 64 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages");
   survey = with_config("version: 1\nmemory: {hugepages: 1G}\n");
   EXPECT_EQ(found(survey, "huge-pages").verdict, Verdict::kFault);
   EXPECT_EQ(found(survey, "huge-pages").remedy,
@@ -192,7 +192,7 @@ TEST_F(EditedConfig, WhatCannotBeEditedSafelyHasNoRemedy) {
   // Not written at all, quoted, a list over several lines.
   auto survey = with_config(
       "version: 1\nmemory: {frame_size: 2048}\ninterfaces: {lan1: {rings: {fill: 32768}}, nic0: "
-      "{}}\n");
+      "{rings: {fill: 32768}}}\n");
   EXPECT_EQ(found(survey, "frames").verdict, Verdict::kFault);
   EXPECT_EQ(found(survey, "frames").remedy, "");
   survey = with_config("version: 1\nworkers:\n  cpus:\n    - 99\n");

@@ -77,6 +77,7 @@ TEST(EchoReport, JsonAndPrometheusTellTheSame) {
   for (const auto& [name, value] : samples) left.insert(name.substr(0, name.find('{')));
   EXPECT_EQ(left, (std::set<std::string>{"starocean_queue_rx_kicks_total",
                                          "starocean_queue_tx_kick_errors_total",
+                                         "starocean_queue_tx_kicks_busy_total",
                                          "starocean_queue_tx_kicks_total"}));
 }
 

@@ -63,21 +63,21 @@ constexpr auto kAllQueues = std::to_array<SchemaChoice>({
     {"all", "every queue that the device has"},
 });
 
-constexpr SchemaKey ring(std::string_view key, std::string_view help) {
+constexpr SchemaKey ring(std::string_view key, std::string_view help, std::string_view fallback) {
   return {.key = key,
           .kind = kInteger,
           .help = help,
-          .fallback = "2048",
+          .fallback = fallback,
           .min = 64,
           .max = 32768,
           .power_of_two = true};
 }
 
 constexpr auto kRingKeys = std::to_array<SchemaKey>({
-    ring("rx", "Descriptors in each receive ring."),
-    ring("tx", "Descriptors in each transmit ring."),
-    ring("fill", "Descriptors in each fill ring: frames waiting to be received into."),
-    ring("completion", "Descriptors in each completion ring: frames that were sent."),
+    ring("rx", "Descriptors in each receive ring.", "4096"),
+    ring("tx", "Descriptors in each transmit ring.", "2048"),
+    ring("fill", "Descriptors in each fill ring: frames waiting to be received into.", "4096"),
+    ring("completion", "Descriptors in each completion ring: frames that were sent.", "2048"),
 });
 constexpr SchemaObject kRings{"the rings of an interface", kRingKeys};
 
@@ -102,7 +102,7 @@ constexpr auto kMemoryKeys = std::to_array<SchemaKey>({
      .help =
          "Packet buffers, shared by all interfaces. Each queue needs its fill and tx ring full of "
          "them, each worker 256.",
-     .fallback = "32768",
+     .fallback = "65536",
      .min = 512,
      .max = 4194304},
     {.key = "frame_size",

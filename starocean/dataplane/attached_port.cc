@@ -220,6 +220,7 @@ QueueCounters::Values AttachedPort::counters(const PortQueue& queue) {
   set(QueueCounter::transmitted, own.get(xsk::SocketCounter::transmitted));
   set(QueueCounter::tx_kicks, own.get(xsk::SocketCounter::tx_kicks));
   set(QueueCounter::tx_kick_errors, own.get(xsk::SocketCounter::tx_kick_errors));
+  set(QueueCounter::tx_kicks_busy, own.get(xsk::SocketCounter::tx_kicks_busy));
   set(QueueCounter::rx_kicks, own.get(xsk::SocketCounter::rx_kicks));
   const xsk::KernelStatistics kernel = queue.socket->kernel_statistics();
   set(QueueCounter::kernel_rx_dropped, kernel.rx_dropped);

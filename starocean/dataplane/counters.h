@@ -49,6 +49,8 @@ SO_DECLARE_COUNTERS(PortCounter, kPortCounters, SO_PORT_COUNTERS)
   X(transmitted, "descriptors", "frames put into the transmit ring")                         \
   X(tx_kicks, "calls", "system calls made to start transmission")                            \
   X(tx_kick_errors, "calls", "of these, refused for a reason other than 'try again'")        \
+  X(tx_kicks_busy, "calls",                                                                  \
+    "of these, answered EBUSY: in copy mode, the device dropped one packet")                 \
   X(rx_kicks, "calls", "system calls made because the kernel asked to be woken for receive") \
   X(kernel_rx_dropped, "packets", "dropped by the kernel: the frame did not fit or no room") \
   X(kernel_rx_invalid_descs, "descriptors", "fill descriptors that the kernel refused")      \

@@ -2,10 +2,8 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -19,16 +17,24 @@ namespace {
 // Batches taken from one queue before the next one gets its turn. Several, because transmission is
 // started once a turn, and in copy mode that is a system call for all of them.
 constexpr uint32_t kBatchesPerTurn = 4;
-// How long an adaptive worker looks for work before it blocks: longer than the gaps within a busy
-// stream (one block and wake-up costs about as much), far shorter than anything that shows as CPU use.
-constexpr uint64_t kSpinNs = 50 * kNsPerUs;
+// How long an adaptive worker looks for work before it blocks: at least longer than the gaps within a busy
+// stream (one block and wake-up costs about as much), at most far shorter than anything that shows as CPU
+// use. In between it learns: a sleep that was over sooner than the most it might have looked was a mistake,
+// which costs a wake-up on the CPU that receives. (KVM's halt polling grows and shrinks by the same rule, with
+// the same bound: Documentation/virt/kvm/halt-polling.rst.)
+constexpr uint64_t kLeastSpinNs = 50 * kNsPerUs;
+constexpr uint64_t kMostSpinNs = 200 * kNsPerUs;
+// Between two looks in vain, about a microsecond. Each look reads what the kernel writes on the CPU that
+// receives, and takes the cache line away from it; and a batch of one packet costs a whole system call.
+constexpr int kRelaxations = 32;
+// Then nothing is on its way any more, and what has been sent can be taken back.
+constexpr uint32_t kLooksUntilReap = 64;
 // A net below the doorbell and the kernel's readiness: should either ever fail, work waits that long, and
 // it is counted.
 constexpr int kSleepMs = 1000;
 // A wake-up that comes later than its work by more than that is none.
 constexpr int kLateMs = 20;
 constexpr int kRetryMs = 1;
-constexpr uint32_t kMaxEvents = 8;
 
 }  // namespace
 
@@ -84,6 +90,7 @@ void Worker::run() {
       counters_.add(WorkerCounter::busy_turns);
       counters_.add(WorkerCounter::packets, packets);
       idle_since_ns_ = 0;
+      looks_in_vain_ = 0;
     } else {
       idle(now_ns_);
     }
@@ -95,7 +102,6 @@ void Worker::run() {
   egress_.take_handoffs();
   egress_.flush();
   reader.offline();
-  if (epoll_fd_ >= 0) close(epoll_fd_);
 }
 
 void Worker::adopt(const Snapshot& snapshot) {
@@ -103,25 +109,20 @@ void Worker::adopt(const Snapshot& snapshot) {
   queues_ = snapshot.worker_queues[id_.index()];
   egress_.adopt(&snapshot);
   // A new set each time: sockets of the old snapshot may be closed already, and their numbers reused.
-  if (epoll_fd_ >= 0) close(epoll_fd_);
-  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
-  SO_CHECK(epoll_fd_ >= 0, "the process has run out of file descriptors");
-  const auto watch = [&](int fd) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = fd;
-    SO_CHECK(epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0, "cannot watch a descriptor");
-  };
-  watch(shared_.mesh.doorbell(id_).fd());
-  for (PortQueue* queue : queues_) watch(queue->socket->fd());
+  watched_.clear();
+  watched_.push_back({.fd = shared_.mesh.doorbell(id_).fd(), .events = POLLIN, .revents = 0});
+  for (const PortQueue* queue : queues_) {
+    watched_.push_back({.fd = queue->socket->fd(), .events = POLLIN, .revents = 0});
+  }
   counters_.add(WorkerCounter::snapshots);
 }
 
 uint32_t Worker::turn() {
   uint32_t packets = 0;
+  const bool scarce = starving_ || pool_.scarce();
   starving_ = false;
   for (PortQueue* queue : queues_) {
-    queue->socket->reap(pool_);
+    if (scarce || queue->socket->reap_due()) queue->socket->reap(pool_);
     starving_ |= queue->socket->refill(pool_) != 0;
     const uint32_t received = receive_from(*queue);
     // Per queue: a busy one must not keep the driver of an idle one asleep.
@@ -131,6 +132,10 @@ uint32_t Worker::turn() {
   packets += egress_.take_handoffs();
   transmit_pending_ = !egress_.flush();
   return packets;
+}
+
+void Worker::reap_all() {
+  for (PortQueue* queue : queues_) queue->socket->reap(pool_);
 }
 
 uint32_t Worker::receive_from(PortQueue& queue) {
@@ -148,15 +153,11 @@ uint32_t Worker::receive_from(PortQueue& queue) {
 
 void Worker::idle(uint64_t now_ns) {
   if (idle_since_ns_ == 0) idle_since_ns_ = now_ns;
-  if (poll_ == PollMode::kBusy) {
-    cpu_relax();
-    return;
-  }
-  if (poll_ == PollMode::kAdaptive && now_ns - idle_since_ns_ < kSpinNs) {
-    cpu_relax();
-    return;
-  }
-  sleep();
+  const bool looks_on = poll_ == PollMode::kBusy ||
+                        (poll_ == PollMode::kAdaptive && now_ns - idle_since_ns_ < spin_ns_);
+  if (!looks_on) return sleep(now_ns);
+  if (++looks_in_vain_ == kLooksUntilReap) reap_all();
+  for (int i = 0; i < kRelaxations; ++i) cpu_relax();
 }
 
 bool Worker::has_work() {
@@ -174,7 +175,14 @@ int Worker::sleep_limit_ms() const {
   return transmit_pending_ || starving_ ? kRetryMs : kSleepMs;
 }
 
-void Worker::sleep() {
+// Without epoll, on purpose: it stays in the wait queue of each socket, and the kernel goes through that for
+// every packet that has been sent (sock_wfree) and every batch received, on the CPU that does the work.
+int Worker::block(int timeout_ms) {
+  return ::poll(watched_.data(), watched_.size(), timeout_ms);
+}
+
+void Worker::sleep(uint64_t now_ns) {
+  reap_all();
   ring::Doorbell& doorbell = shared_.mesh.doorbell(id_);
   doorbell.announce_sleep();
   if (has_work()) {
@@ -186,17 +194,17 @@ void Worker::sleep() {
   counters_.add(WorkerCounter::sleeps);
   const int limit_ms = sleep_limit_ms();
   reader.offline();
-  epoll_event events[kMaxEvents];
-  const int ready = epoll_wait(epoll_fd_, events, kMaxEvents, limit_ms);
+  const int ready = block(limit_ms);
   reader.online();
   // Work and no wake-up: it is on its way, if the work has come just now. has_work() asks for a new
   // snapshot first, since sockets of the one before may have gone while this worker was offline.
-  if (ready == 0 && limit_ms == kSleepMs && has_work() &&
-      epoll_wait(epoll_fd_, events, kMaxEvents, kLateMs) == 0) {
+  if (ready == 0 && limit_ms == kSleepMs && has_work() && block(kLateMs) == 0) {
     counters_.add(WorkerCounter::lost_wakeups);
   }
   sleeping_.store(false, std::memory_order_relaxed);
   counters_.add(WorkerCounter::system_calls, doorbell.drain() ? 2 : 1);
+  const bool too_soon = monotonic_ns() - now_ns < kMostSpinNs;
+  spin_ns_ = std::clamp(too_soon ? spin_ns_ * 2 : spin_ns_ / 2, kLeastSpinNs, kMostSpinNs);
   // idle_since_ns_ stays: without work the next turn sleeps again at once.
 }
 

@@ -1,7 +1,7 @@
 // A worker: one thread that receives, decides and transmits for the queues that it owns, run to
 // completion. The loop reads top to bottom in worker.cc.
 //
-// Sleep. In adaptive mode a worker that has found nothing for a short while blocks in epoll on its
+// Sleep. In adaptive mode a worker that has found nothing for a short while blocks in poll(2) on its
 // sockets and its doorbell. No wake-up is lost: it announces that it sleeps, looks at everything once
 // more, and only then blocks; whoever gives it work (packets from another worker, a new configuration)
 // rings the doorbell afterwards (ring/doorbell.h). Sleeping workers are offline for the reclamation of
@@ -10,6 +10,8 @@
 // Threads: start(), stop() and the destructor belong to the control thread; the readers at the end are
 // for any thread.
 #pragma once
+
+#include <poll.h>
 
 #include <atomic>
 #include <cstdint>
@@ -72,8 +74,10 @@ class Worker {
   // One pass over all queues and rings; returns the packets found.
   uint32_t turn();
   uint32_t receive_from(PortQueue& queue);
+  void reap_all();
   void idle(uint64_t now_ns);
-  void sleep();
+  void sleep(uint64_t now_ns);
+  int block(int timeout_ms);
   bool has_work();
   int sleep_limit_ms() const;
 
@@ -89,9 +93,11 @@ class Worker {
   const Snapshot* snapshot_ = nullptr;  // valid during a turn
   uint64_t generation_ = 0;
   std::vector<PortQueue*> queues_;
-  int epoll_fd_ = -1;
+  std::vector<pollfd> watched_;  // what wakes it: the doorbell and the sockets
   uint64_t now_ns_ = 0;
   uint64_t idle_since_ns_ = 0;
+  uint32_t looks_in_vain_ = 0;
+  uint64_t spin_ns_ = 0;  // see kLeastSpinNs in worker.cc
   bool transmit_pending_ = false;
   bool starving_ = false;  // a fill ring could not be topped up: no frames
   Batch batch_;

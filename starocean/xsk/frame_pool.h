@@ -58,6 +58,8 @@ class FrameDepot {
 
 class FramePool {
  public:
+  static constexpr uint64_t kScarceFrames = 16 * kSlabFrames;
+
   // Holds up to `capacity` frames, a multiple of 64 and at least 128.
   static Result<std::unique_ptr<FramePool>> create(FrameDepot& depot, uint32_t capacity = 512);
   static size_t array_bytes(uint32_t capacity = 512);
@@ -84,6 +86,8 @@ class FramePool {
     }
     return count_ < wanted ? count_ : wanted;
   }
+  // The depot has few left: frames that lie about elsewhere are wanted.
+  bool scarce() const { return depot_.frames() < kScarceFrames; }
   // Any thread: frames inside, as of a moment ago.
   uint32_t frames() const { return published_count_.load(std::memory_order_relaxed); }
   Umem& umem() const { return umem_; }

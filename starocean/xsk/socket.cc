@@ -8,11 +8,16 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "starocean/base/clock.h"
+
 namespace starocean::xsk {
 namespace {
 
 // Calls in a row that may make no progress before flush() leaves the rest to the next turn.
 constexpr int kFruitlessKicks = 4;
+// How long a device that was full is left alone: some 64 packets of the smallest size at 2.5 million a second, which
+// is what one poll of a receiving driver takes (NAPI_POLL_WEIGHT).
+constexpr uint64_t kDeviceFullNs = 25'000;
 
 uint32_t difference(const SocketCounters& counters, SocketCounter more, SocketCounter less) {
   // In this order concurrent progress can only make the difference larger than it was, never negative.
@@ -99,18 +104,28 @@ bool XskSocket::flush(FramePool& pool) {
     tx_.publish();
   }
   uint32_t pending = tx_.pending();
+  if (blocked_until_ns_ != 0 && pending != 0) {
+    if (monotonic_ns() < blocked_until_ns_) return false;
+    blocked_until_ns_ = 0;
+  }
   int fruitless = 0;
   // Without the need-wakeup feature every publication wants a kick; with it, the kernel says when.
   while (pending != 0 && (!options_.need_wakeup || tx_.needs_wakeup())) {
-    if (!kick_transmit()) return false;
+    const Kick kick = kick_transmit();
+    if (kick == Kick::kRefused) return false;
     const uint32_t before = pending;
     pending = tx_.pending();
-    // A full completion ring or an exhausted send buffer stops the kernel; taking frames back mends it.
-    reap(pool);
+    if (kick == Kick::kDeviceFull) {
+      // The rest would be dropped too, one packet a call; in the ring it is safe.
+      blocked_until_ns_ = monotonic_ns() + kDeviceFullNs;
+      return pending == 0;
+    }
     if (pending < before) {
       fruitless = 0;
-    } else if (++fruitless == kFruitlessKicks) {
-      return false;
+    } else {
+      // A full completion ring or an exhausted send buffer stops the kernel; taking frames back mends it.
+      reap(pool);
+      if (++fruitless == kFruitlessKicks) return false;
     }
     if (zero_copy_) {
       // The driver goes on by itself: whether it asks again is for the next turn to see.
@@ -121,17 +136,18 @@ bool XskSocket::flush(FramePool& pool) {
   return pending == 0;
 }
 
-// False: no use trying again now.
-bool XskSocket::kick_transmit() {
+XskSocket::Kick XskSocket::kick_transmit() {
   counters_.add(SocketCounter::tx_kicks);
-  if (sendto(fd_, nullptr, 0, MSG_DONTWAIT, nullptr, 0) >= 0) return true;
-  // net/xdp/xsk.c: EAGAIN when the budget of one call is used up, the send buffer or the device's queue is
-  // full; ENOBUFS without memory; EBUSY when the device has dropped the packet that it was handed last
-  // (xsk_generic_xmit: NET_XMIT_DROP).
-  if (errno == EBUSY) counters_.add(SocketCounter::tx_kicks_busy);
-  if (errno == EAGAIN || errno == ENOBUFS || errno == EBUSY || errno == EINTR) return true;
+  if (sendto(fd_, nullptr, 0, MSG_DONTWAIT, nullptr, 0) >= 0) return Kick::kDone;
+  // net/xdp/xsk.c: EAGAIN when the budget of one call is used up or the send buffer is full, ENOBUFS when there
+  // is no memory; EBUSY when the device had no room (NET_XMIT_DROP: that packet is gone, those behind it are not).
+  if (errno == EBUSY) {
+    counters_.add(SocketCounter::tx_kicks_busy);
+    return zero_copy_ ? Kick::kDone : Kick::kDeviceFull;
+  }
+  if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR) return Kick::kDone;
   counters_.add(SocketCounter::tx_kick_errors);
-  return false;
+  return Kick::kRefused;
 }
 
 // With SO_PREFER_BUSY_POLL sendto() polls the NAPI instance that the socket receives from, and does not

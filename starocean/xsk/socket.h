@@ -15,6 +15,7 @@
 // assumed. EBUSY just after another socket left the queue is retried, since its tear-down is asynchronous.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -70,6 +71,9 @@ class XskSocket {
   // --- Packet path ---------------------------------------------------------------------------------
   // Transmitted frames back into the pool; returns how many.
   uint32_t reap(FramePool& pool);
+  // Enough may have come back to be worth a look. Each look takes the completion ring's index away from the CPU that
+  // is writing it, once per packet in copy mode: look when this says so, when frames are scarce, and before sleeping.
+  bool reap_due() const { return frames_in_transmit() >= reap_at_; }
   // Tops up the fill ring from the pool, and tells a kernel that waits for it; returns the descriptors
   // that stay empty for want of frames.
   uint32_t refill(FramePool& pool);
@@ -86,7 +90,8 @@ class XskSocket {
   // Shows the kernel what transmit() was given and starts it, with bounded retries; frames that came
   // back in between go into the pool. Returns false when the kernel still has not taken everything: call
   // again next turn, or soon. (A zero-copy driver works on its own, and may go to sleep, and ask to be
-  // woken, just after it has been looked at.) Never spins on a dead device.
+  // woken, just after it has been looked at.) A device that is full, as a veth may be in copy mode, is left alone
+  // for 25 us: the kernel would drop a packet with each call. Never spins on a dead device.
   bool flush(FramePool& pool);
   // Published and not yet taken by the kernel: flush() has more to do.
   bool transmit_pending() { return tx_.pending() != 0; }
@@ -113,12 +118,14 @@ class XskSocket {
   void close(FramePool& pool);
 
  private:
+  static constexpr uint32_t kReapAt = 256;
   struct Mapping {
     void* address = nullptr;
     size_t length = 0;
   };
 
-  XskSocket(Umem& umem, const XskOptions& options) : umem_(umem), options_(options) {}
+  XskSocket(Umem& umem, const XskOptions& options)
+      : umem_(umem), options_(options), reap_at_(std::min(kReapAt, options.tx_size / 4)) {}
   Status create(FramePool* pool);
   Status set_sizes();
   Status map_rings();
@@ -135,13 +142,16 @@ class XskSocket {
   void release_resources();
   uint32_t top_up(FramePool& pool);
   void wake_receive();
-  bool kick_transmit();
+  enum class Kick { kDone, kDeviceFull, kRefused };
+  Kick kick_transmit();
   void wake_driver();
   std::string place() const;
 
   Umem& umem_;
   XskOptions options_;
   int fd_ = -1;
+  const uint32_t reap_at_;
+  uint64_t blocked_until_ns_ = 0;  // the device was full; 0: it was not
   OwnerTag tag_ = kUserOwned;
   uint32_t ifindex_ = 0;
   bool zero_copy_ = false;
