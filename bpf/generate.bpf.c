@@ -7,7 +7,8 @@
  * Frames come back as whoever got them left them, so every byte is written anew each time.
  *
  * Pacing is open loop: frame n is due at start + n * step, whatever became of those before; when late,
- * frames go out one after the other until the schedule is caught up with. The kernel runs the program in
+ * frames go out one after the other until the schedule is caught up with, or, beyond the patience that was asked
+ * for, the schedule goes on from now. The kernel runs the program in
  * batches with softirqs off, and flushes frames to the device at the end of each. A batch in which a frame
  * is waiting to be flushed never waits for the next frame; any other waits at most once, about 2 us.
  *
@@ -225,6 +226,10 @@ static __always_inline __u64 take_due(__u64 now)
 
 	if (!control.step_ns && !control.step_fraction)
 		return now;
+	if (control.patience_ns && now > due + control.patience_ns) {
+		state.skipped_ns += now - due;
+		due = now;
+	}
 	fraction = (__u64)state.due_fraction + control.step_fraction;
 	state.due_fraction = (__u32)fraction;
 	state.due_ns = due + control.step_ns + (fraction >> 32);

@@ -40,6 +40,7 @@ struct generate_control {
 	__u64 limit;     /* frames to make; 0: no limit */
 	__u64 duration_ns; /* when to end, counted from the first frame; 0: never */
 	__u64 grace_ns;    /* for how long after the end frames that are late are still sent */
+	__u64 patience_ns; /* when later than that, the schedule goes on from now; 0: never */
 	__u64 start_ns;  /* when the first frame is due; in the past: at once */
 	__u64 step_ns;   /* between frames: whole ns, and a fraction in 2^-32 ns; both 0: flood */
 	__u32 step_fraction;
@@ -58,6 +59,7 @@ struct generate_state {
 	__u64 due_ns;
 	__u64 late_max_ns;
 	__u64 paused_ns;
+	__u64 skipped_ns; /* by which the schedule was moved, for want of patience */
 	__u64 random;
 	__u64 task; /* the generating thread, as the kernel has it */
 	__u32 due_fraction;

@@ -56,6 +56,9 @@ struct DutType {
   std::unique_ptr<Dut> (*make)();
 };
 
+// To compare two builds in one run; measured only when asked for.
+inline constexpr const char* kOtherBuild = "starocean-other";
+
 // All there are, in the order in which they are measured.
 const std::vector<DutType>& dut_types();
 const DutType* find_dut_type(const std::string& name);
@@ -63,7 +66,9 @@ const DutType* find_dut_type(const std::string& name);
 // Each in a file of its own.
 std::unique_ptr<Dut> make_starocean_adaptive();
 std::unique_ptr<Dut> make_starocean_busy();
+std::unique_ptr<Dut> make_starocean_other();  // the program at $STAROCEAN_OTHER
 std::unique_ptr<Dut> make_testpmd();
+std::unique_ptr<Dut> make_testpmd_busy();
 std::unique_ptr<Dut> make_ovs();
 std::unique_ptr<Dut> make_ovs_normal();
 std::unique_ptr<Dut> make_xdpsock();

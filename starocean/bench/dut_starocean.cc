@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdlib>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -30,7 +32,7 @@ std::string own_program() {
 
 class Starocean : public Dut {
  public:
-  explicit Starocean(const char* poll) : poll_(poll) {}
+  Starocean(const char* poll, std::string program) : poll_(poll), program_(std::move(program)) {}
 
   Status start(const DutSite& site) override;
   void stop() override { process_.stop(); }
@@ -49,6 +51,7 @@ class Starocean : public Dut {
   void read_settings();
 
   std::string poll_;
+  std::string program_;
   std::string socket_;
   uint64_t mac_limit_ = kLeastMacs;
   testbed::ChildProcess process_;
@@ -77,14 +80,18 @@ Result<Json> Starocean::ask(const std::string& path) const {
 }
 
 Status Starocean::start(const DutSite& site) {
+  if (program_.empty()) {
+    return fail("cannot run another build of starocean", "STAROCEAN_OTHER names none",
+                "set it to the path of the program", ENOENT);
+  }
   // Room beside the addresses of the test, since the table is a hash.
   mac_limit_ = std::clamp(site.macs + site.macs / 4, kLeastMacs, kMostMacs);
   const std::string file = site.directory + "/starocean.yaml";
   std::ofstream(file) << config(site).dump(1) << '\n';
   socket_ = site.directory + "/starocean.sock";
   auto process = testbed::ChildProcess::start(
-      {own_program(), "--socket", socket_, "run", "--config", file},
-      site.directory + "/starocean.log", {.netns_fd = site.rig.device().fd()});
+      {program_, "--socket", socket_, "run", "--config", file}, site.directory + "/starocean.log",
+      {.netns_fd = site.rig.device().fd()});
   if (!process) return fail(process.error());
   process_ = std::move(*process);
   const auto answers = [this] { return ask("/v1/interfaces").has_value(); };
@@ -136,10 +143,14 @@ DutCounts Starocean::counts() {
 }  // namespace
 
 std::unique_ptr<Dut> make_starocean_adaptive() {
-  return std::make_unique<Starocean>("adaptive");
+  return std::make_unique<Starocean>("adaptive", own_program());
+}
+std::unique_ptr<Dut> make_starocean_other() {
+  const char* const program = std::getenv("STAROCEAN_OTHER");
+  return std::make_unique<Starocean>("adaptive", program == nullptr ? "" : program);
 }
 std::unique_ptr<Dut> make_starocean_busy() {
-  return std::make_unique<Starocean>("busy");
+  return std::make_unique<Starocean>("busy", own_program());
 }
 
 }  // namespace starocean::bench

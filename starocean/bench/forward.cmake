@@ -10,7 +10,10 @@ so_test(rate_search_test SOURCES rate_search_test.cc DEPS rate_search)
 so_library(bench_forward
            SOURCES dut.cc dut_linux.cc dut_ovs.cc dut_redirect.cc dut_starocean.cc dut_testpmd.cc dut_xdpsock.cc
                    forward_bench.cc forward_json.cc forward_plot.cc forward_rig.cc forward_summary.cc forward_text.cc
-                   forward_trial.cc forward_turn.cc machine.cc scratch_directory.cc
+                   forward_trial.cc forward_turn.cc machine.cc napi_watch.cc scratch_directory.cc
            DEPS bench rate_search testbed api report LIBS bpf nlohmann_json::nlohmann_json)
 target_include_directories(starocean_bench_forward SYSTEM PRIVATE ${STAROCEAN_BPF_DIR})
 add_dependencies(starocean_bench_forward bpf_skeletons)
+so_test(bench_forward_test SOURCES forward_test.cc DEPS bench_forward)
+add_executable(exp EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/build/lab/exp.cc)
+target_link_libraries(exp PRIVATE starocean::bench_forward starocean::cli)

@@ -1,5 +1,6 @@
 #include "starocean/bench/forward_bench.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 
 #include "starocean/bench/dut.h"
 #include "starocean/bench/forward_turn.h"
+#include "starocean/bench/generator.h"
 #include "starocean/bench/machine.h"
 #include "starocean/bench/scratch_directory.h"
 #include "starocean/bench/traffic_parse.h"
@@ -20,6 +22,7 @@ namespace {
 
 constexpr uint32_t kMostAddresses = 65'000;  // of a /16
 constexpr uint32_t kMostPairs = 1000;
+constexpr double kQuietLoad = 0.5;
 
 uint32_t macs_per_side(uint32_t flows) {
   return std::max(flows / 2, 1u);
@@ -97,6 +100,8 @@ Status Bench::run_turn(ScenarioResult& result, uint32_t pair, size_t dut, const 
       .loss_ratio = options_.loss_ratio,
       .precision = options_.precision,
       .trial_seconds = options_.trial_seconds,
+      .votes = options_.votes,
+      .max_trials = options_.max_trials,
       .pdr_guess_pps = guess.pdr_pps,
       .ndr_guess_pps = guess.ndr_pps,
       .stop = &stop_,
@@ -146,6 +151,11 @@ void Bench::describe() {
         "trials of {} s are too short for a result: take this for a test of the instrument only",
         options_.trial_seconds));
   }
+  double load = 0;
+  if (getloadavg(&load, 1) == 1 && load > kQuietLoad) {
+    results_.notes.push_back(fmt::format(
+        "the machine was not quiet: load average {:.1f} when the measurement began", load));
+  }
   if (options_.pairs < kSoundPairs) {
     results_.notes.push_back(
         fmt::format("{} repetition(s): ratios need {} and more", options_.pairs, kSoundPairs));
@@ -169,7 +179,7 @@ void Bench::conclude() {
       for (const Turn& turn : scenario.turns) {
         if (turn.dut != dut.name) continue;
         worked = worked || turn.frames_verified != 0;
-        if (!turn.failure.empty()) failure = turn.failure;
+        if (!turn.failure.empty() && turn.failure_code != EINTR) failure = turn.failure;
       }
     }
     if (!worked) dut.unavailable = failure.empty() ? "not measured before the end" : failure;
@@ -227,7 +237,13 @@ Result<Scenario> parse_scenario(const std::string& text) {
     return fail(what, fmt::format("there can be {} flows at most", kMaxFlows), kRemedy, EINVAL);
   }
   scenario.flows = static_cast<uint32_t>(*count);
-  if (Status good = check(traffic_of(scenario, true)); !good) return fail(good.error().in(what));
+  const TrafficSpec traffic = traffic_of(scenario, true);
+  if (Status good = check(traffic); !good) return fail(good.error().in(what));
+  if (traffic.longest_frame_bytes() > kMaxLiveFrameBytes) {
+    return fail(what,
+                fmt::format("the generator makes frames of {} bytes at most", kMaxLiveFrameBytes),
+                "use shorter frames", EINVAL);
+  }
   return scenario;
 }
 
@@ -243,12 +259,13 @@ Status check(const ForwardOptions& options) {
     }
   }
   const auto cpus = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
-  for (const int cpu : {options.placement.generator_cpu, options.placement.forwarder_cpu}) {
+  const Placement& at = options.placement;
+  for (const int cpu : {at.generator_cpu, at.forwarder_cpu, at.checker_cpu, options.receive_cpu}) {
     if (cpu < cpus) continue;
     return fail(kWhat, fmt::format("there is no CPU {}: this machine has {}", cpu, cpus),
-                "use --generator-cpu and --forwarder-cpu", EINVAL);
+                "name one that is there", EINVAL);
   }
-  if (options.placement.generator_cpu == options.placement.forwarder_cpu) {
+  if (at.generator_cpu == at.forwarder_cpu) {
     return fail(kWhat, "generator and forwarder would share one CPU",
                 "use a machine with two CPUs, and two different numbers", EINVAL);
   }

@@ -43,10 +43,12 @@ Json json_of(const CpuUse& cpu) {
   return {{"wall", cpu.wall_s},
           {"generator_cpu", json_of(cpu.generator_cpu)},
           {"forwarder_cpu", json_of(cpu.forwarder_cpu)},
-          {"receive_thread", cpu.receive_s},
-          {"check_thread", cpu.check_s},
           {"process",
            {{"user", seconds(cpu.process.user_ns)}, {"system", seconds(cpu.process.system_ns)}}}};
+}
+
+Json json_of(const ReceivePlace& place) {
+  return {{"share_on_cpu", place.share}, {"frames_per_poll", place.frames_per_poll}};
 }
 
 Json json_of(const Trial& trial) {
@@ -65,8 +67,11 @@ Json json_of(const Trial& trial) {
                  {"uncertain", trial.uncertain},
                  {"reached", trial.reached},
                  {"generator_late_ns", trial.max_late_ns},
+                 {"generator_skipped_ns", trial.skipped_ns},
                  {"delay_from_sent_ns", json_of(trial.sent_delay)},
                  {"delay_from_due_ns", json_of(trial.scheduled_delay)},
+                 {"received_at_in", json_of(trial.at_in)},
+                 {"received_at_end", json_of(trial.at_end)},
                  {"cpu_s", json_of(trial.cpu)}};
   if (trial.system_calls_per_packet) {
     object["system_calls_per_packet"] = *trial.system_calls_per_packet;
@@ -91,16 +96,18 @@ void put(Json& object, const char* name, const std::optional<T>& value) {
 }
 
 Json json_of(const Turn& turn) {
-  Json object = {{"pair", turn.pair},
-                 {"dut", turn.dut},
-                 {"failure", turn.failure},
-                 {"trials", turn.trials},
-                 {"frames_verified", turn.frames_verified},
-                 {"corrupted", turn.corrupted},
-                 {"duplicates", turn.duplicates},
-                 {"reordered", turn.reordered},
-                 {"stolen_s", turn.stolen_s},
-                 {"wall_s", turn.wall_s}};
+  Json object = {
+      {"pair", turn.pair},
+      {"dut", turn.dut},
+      {"failure", turn.failure},
+      {"trials", turn.trials},
+      {"frames_verified", turn.frames_verified},
+      {"corrupted", turn.corrupted},
+      {"duplicates", turn.duplicates},
+      {"reordered", turn.reordered},
+      {"least_share_on_cpu", {{"in", turn.least_share_in}, {"end", turn.least_share_end}}},
+      {"stolen_s", turn.stolen_s},
+      {"wall_s", turn.wall_s}};
   put(object, "flood", turn.flood);
   put(object, "pdr", turn.pdr);
   put(object, "ndr", turn.ndr);

@@ -34,6 +34,12 @@ struct CpuUse {
   testbed::CpuTime process;  // the device's own processes; zero for what runs in the kernel
 };
 
+// Of the frames that an end received, the share that was received on the intended CPU, and how many at a time.
+struct ReceivePlace {
+  double share = 0;
+  double frames_per_poll = 0;
+};
+
 // One load, offered for some time.
 struct Trial {
   double asked_pps = 0;  // 0: flood
@@ -49,10 +55,13 @@ struct Trial {
   uint64_t corrupted = 0;
   uint64_t uncertain = 0;  // whether first copies or not
   uint64_t max_late_ns = 0;
+  uint64_t skipped_ns = 0;       // that the generator lost its CPU for, and did not make up for
   bool reached = true;           // the load asked for
   DelaySummary sent_delay;       // from when a frame was sent
   DelaySummary scheduled_delay;  // from when it was due
   CpuUse cpu;
+  ReceivePlace at_in;
+  ReceivePlace at_end;
   std::optional<double> system_calls_per_packet;
   std::optional<uint64_t> flooded;  // frames that a switch sent everywhere
 
@@ -91,7 +100,9 @@ struct Turn {
   uint64_t duplicates = 0;
   uint64_t reordered = 0;
   uint32_t trials = 0;
-  double stolen_s = 0;  // by the hypervisor, on both CPUs
+  double least_share_in = 1;   // of at_in.share, over all trials
+  double least_share_end = 1;  // of at_end.share
+  double stolen_s = 0;         // by the hypervisor, on both CPUs
   double wall_s = 0;
 };
 
@@ -107,8 +118,7 @@ struct DutInfo {
   std::string version;
   Settings settings;
   int receive_cpu = -1;
-  bool receives_elsewhere = false;  // than on the forwarder's CPU
-  std::string unavailable;          // why it was not measured; empty: it was
+  std::string unavailable;  // why it was not measured; empty: it was
 };
 
 struct Scenario {

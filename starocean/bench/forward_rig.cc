@@ -1,12 +1,11 @@
 #include "starocean/bench/forward_rig.h"
 
-#include <sched.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <fstream>
+#include <chrono>
+#include <thread>
 
 #include <fmt/format.h>
+
+#include "starocean/bench/generator.h"
 
 namespace starocean::bench {
 namespace {
@@ -16,20 +15,27 @@ using testbed::WireEnd;
 
 constexpr const char* kGeneratorMac = "02:53:4f:fe:00:01";
 constexpr const char* kOutMac = "02:53:4f:fe:00:03";
-constexpr int kNapiPriority = 1;
+constexpr int kHoldTries = 5;
+constexpr std::chrono::milliseconds kHoldTest{5};
+constexpr uint64_t kPolls = 2'000'000'000;  // without a frame, until sending schedules again: a day
 
-Status raise_priority(pid_t thread) {
-  const sched_param parameters{.sched_priority = kNapiPriority};
-  if (sched_setscheduler(thread, SCHED_FIFO, &parameters) == 0) return {};
-  return fail_system("cannot give a NAPI thread real-time priority", errno,
-                     "run as root, or with CAP_SYS_NICE");
+uint64_t polls(const std::vector<NapiCount>& by_cpu) {
+  uint64_t sum = 0;
+  for (const NapiCount& count : by_cpu) sum += count.polls;
+  return sum;
 }
 
-bool pinned_to(pid_t thread, int cpu) {
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  return sched_getaffinity(thread, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) == 1 &&
-         CPU_ISSET(static_cast<size_t>(cpu), &cpus);
+// Sends a frame to the other end, from that CPU: the NAPI there runs on it.
+Status knock(const WireEnd& from, int cpu) {
+  const auto inside = from.where.enter();
+  auto generator = Generator::create({.device = from.device, .traffic = {}, .cpu = cpu});
+  if (!generator) return fail(generator.error());
+  if (Status started = generator->start({.count = 1}); !started) return started;
+  constexpr uint64_t kLongestMs = 2000;
+  if (!generator->wait(kLongestMs)) {
+    return fail(fmt::format("cannot send a frame from {}", from.device), "it takes too long");
+  }
+  return generator->outcome();
 }
 
 }  // namespace
@@ -43,9 +49,6 @@ Result<std::unique_ptr<ForwardRig>> ForwardRig::create(uint32_t mtu) {
   if (!sink) return fail(sink.error());
   std::unique_ptr<ForwardRig> rig(
       new ForwardRig(std::move(*sender), std::move(*device), std::move(*sink)));
-  for (const char* name : {kGenerator, kIn, kOut, kSink}) {
-    for (const pid_t thread : testbed::napi_threads(name)) rig->strangers_.push_back(thread);
-  }
   const testbed::WireOptions options{.mtu = mtu};
   Status made =
       make_wire({rig->sender_, kGenerator, kGeneratorMac}, {rig->device_, kIn, kInMac}, options);
@@ -62,39 +65,57 @@ Result<std::unique_ptr<ForwardRig>> ForwardRig::create(uint32_t mtu) {
   return rig;
 }
 
-Status ForwardRig::pin_one(const WireEnd& end, int cpu) {
-  if (auto pinned = testbed::pin_napi(end, cpu); !pinned) return fail(pinned.error());
-  for (const pid_t thread : testbed::napi_threads(end.device)) {
-    if (std::ranges::find(strangers_, thread) != strangers_.end()) continue;
-    if (Status raised = raise_priority(thread); !raised) return raised;
-    napi_.push_back({.device = end.device, .thread = thread, .cpu = cpu});
-  }
-  return {};
+Status ForwardRig::set_interval(const WireEnd& end, uint64_t interval_ns, bool polled) const {
+  return end.where.do_run({"sh", "-c",
+                           fmt::format("echo {} > /sys/class/net/{}/gro_flush_timeout && "
+                                       "echo {} > /sys/class/net/{}/napi_defer_hard_irqs",
+                                       interval_ns, end.device, polled ? kPolls : 0, end.device)});
 }
 
-Status ForwardRig::pin(const Placement& placement, int receive_cpu) {
-  napi_.clear();
-  Status done = pin_one({sender_, kGenerator}, placement.generator_cpu);
-  if (done) done = pin_one({device_, kIn}, receive_cpu);
-  if (done) done = pin_one({device_, kOut}, receive_cpu);
-  if (done) done = pin_one({sink_, kSink}, placement.generator_cpu);
+Status ForwardRig::hold_one(const WireEnd& end, const WireEnd& other, int cpu, size_t watched) {
+  for (int i = 0; i < kHoldTries; ++i) {
+    Status done = set_interval(end, kPollIntervalNs, true);
+    if (done) done = knock(other, cpu);
+    if (!done) return done;
+    const auto before = watch_->read(watched);
+    std::this_thread::sleep_for(kHoldTest);
+    const auto after = watch_->read(watched);
+    const auto there = static_cast<size_t>(cpu);
+    const uint64_t polled_there = after[there].polls - before[there].polls;
+    if (polled_there != 0 && polled_there == polls(after) - polls(before)) {
+      polled_.push_back(end);
+      return {};
+    }
+    // It is being polled elsewhere; let that run out.
+    done = set_interval(end, kPollIntervalNs, false);
+    if (!done) return done;
+    std::this_thread::sleep_for(kHoldTest);
+  }
+  return fail(fmt::format("cannot hold the receive processing of {} on CPU {}", end.device, cpu),
+              "it does not stay there", "is the machine busy?");
+}
+
+Status ForwardRig::hold(const Placement& placement, int receive_cpu, bool back) {
+  const WireEnd in{device_, kIn};
+  const WireEnd generator{sender_, kGenerator};
+  const WireEnd end = back ? generator : WireEnd{sink_, kSink};
+  const WireEnd before_end = back ? in : WireEnd{device_, kOut};
+  polled_.clear();
+  auto watch = NapiWatch::create({in, end});
+  if (!watch) return fail(watch.error());
+  watch_.emplace(std::move(*watch));
+  Status done = hold_one(end, before_end, placement.checker_cpu, 1);
+  if (done && receive_cpu != placement.generator_cpu) {
+    done = hold_one(in, generator, receive_cpu, 0);
+  }
   return done;
 }
 
-std::string ForwardRig::pinning_lost() const {
-  for (const NapiThread& napi : napi_) {
-    if (!pinned_to(napi.thread, napi.cpu)) {
-      return fmt::format("the NAPI thread of {} did not stay on CPU {}", napi.device, napi.cpu);
-    }
+Status ForwardRig::set_poll_interval(uint64_t interval_ns) {
+  for (const WireEnd& end : polled_) {
+    if (Status done = set_interval(end, interval_ns, true); !done) return done;
   }
-  return "";
-}
-
-uint64_t run_time_ns(pid_t thread) {
-  std::ifstream file(fmt::format("/proc/{}/schedstat", thread));
-  uint64_t ran_ns = 0;
-  file >> ran_ns;
-  return ran_ns;
+  return {};
 }
 
 }  // namespace starocean::bench

@@ -2,32 +2,43 @@
 //
 //   [sender] gen0 ──────▶ in0 [device under test] out0 ──────▶ sink0 [sink]
 //
-// Frames go from left to right. Receive processing of every end runs in a NAPI thread that is pinned and has real-time
-// priority (SCHED_FIFO): when frames arrive it runs at once, as a softirq on that CPU would, and not when
-// the generator's time slice is over. Where it is pinned is part of the result.
+// Frames go from left to right. On which CPU frames are received is part of the result, and on a veth left
+// to itself it is chance: a NAPI runs where it was last scheduled from, and stays there while it is busy.
+// Here it is held in its place:
+//
+//   in0, on the generator's CPU   by itself: the generator schedules it, and it runs as a softirq between the
+//                                 generator's batches
+//   in0, on another CPU           like an interrupt that is moderated: once a frame has been received there
+//   sink0                         (from a generator on that CPU), it is polled from then on by a timer on
+//                                 that CPU every 50 us, and sending to it schedules nothing (napi_defer_hard_irqs,
+//                                 gro_flush_timeout: Documentation/networking/napi.rst)
+//
+// A NAPI thread would do the same, but costs a switch, and from another CPU an interrupt, for each batch however
+// small: several microseconds in a virtual machine, and the generator's CPU is full before the device is. Where
+// frames were received is counted (napi_watch.h), not assumed.
 #pragma once
 
-#include <sys/types.h>
-
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "starocean/base/result.h"
+#include "starocean/bench/napi_watch.h"
 #include "starocean/testbed/netns.h"
 
 namespace starocean::bench {
 
 struct Placement {
-  int generator_cpu = 0;  // also receives at the sink
+  int generator_cpu = 0;
   int forwarder_cpu = 1;
+  int checker_cpu = 0;  // where frames are received at the end
 };
 
-struct NapiThread {
-  std::string device;
-  pid_t thread = 0;
-  int cpu = -1;
-};
+// Of a NAPI that a timer polls. A veth's ring of 256 frames lasts 50 us at 5 million frames per second.
+inline constexpr uint64_t kPollIntervalNs = 50'000;
+inline constexpr uint64_t kDelayPollIntervalNs = 10'000;  // while delay is measured
 
 // Control thread. Goes with the object, or with the process.
 class ForwardRig {
@@ -46,28 +57,28 @@ class ForwardRig {
   const testbed::NetNamespace& device() const { return device_; }
   const testbed::NetNamespace& sink() const { return sink_; }
 
-  // Threads and pins the receive processing of all ends: that of in0 and out0 to `receive_cpu`, the others' to
-  // the generator's. To be called once the device under test has set up its ends, which may replace the
-  // threads.
-  Status pin(const Placement& placement, int receive_cpu);
-  const std::vector<NapiThread>& napi() const { return napi_; }
-  // Empty, or what is no longer as pin() left it.
-  std::string pinning_lost() const;
+  // Receives at in0 on `receive_cpu`, and on the checker's CPU at sink0 or, for a device that sends frames back
+  // (`back`), at gen0. To be called once the device under test has set up its ends: that may undo it.
+  Status hold(const Placement& placement, int receive_cpu, bool back);
+  // Of the ends that a timer polls.
+  Status set_poll_interval(uint64_t interval_ns);
+
+  // Frames and polls so far, by CPU: at in0, and where frames are checked.
+  std::vector<NapiCount> received_at_in() const { return watch_->read(0); }
+  std::vector<NapiCount> received_at_end() const { return watch_->read(1); }
 
  private:
   ForwardRig(testbed::NetNamespace sender, testbed::NetNamespace device, testbed::NetNamespace sink)
       : sender_(std::move(sender)), device_(std::move(device)), sink_(std::move(sink)) {}
-  Status pin_one(const testbed::WireEnd& end, int cpu);
+  Status hold_one(const testbed::WireEnd& end, const testbed::WireEnd& other, int cpu,
+                  size_t watched);
+  Status set_interval(const testbed::WireEnd& end, uint64_t interval_ns, bool polled) const;
 
   testbed::NetNamespace sender_;
   testbed::NetNamespace device_;
   testbed::NetNamespace sink_;
-  std::vector<NapiThread> napi_;
-  std::vector<pid_t> strangers_;  // threads of devices of the same names elsewhere
+  std::vector<testbed::WireEnd> polled_;
+  std::optional<NapiWatch> watch_;
 };
-
-// CPU time that a thread, or all threads of a process, have had, from /proc/PID/schedstat: exact, unlike ticks. 0 when
-// it has ended.
-uint64_t run_time_ns(pid_t thread);
 
 }  // namespace starocean::bench

@@ -58,19 +58,17 @@ struct Samples {
   }
   void add_ratio(double value, const ByPair& references, uint32_t pair) {
     const auto reference = references.find(pair);
-    if (value > 0 && reference != references.end()) values.push_back(value / reference->second);
+    if (reference != references.end()) values.push_back(value / reference->second);
   }
   Spread spread() const { return spread_of(values); }
 };
 
-// Seconds of CPU per million frames that came out: the forwarder's CPU, and the receiving NAPI thread where
-// that is on another.
-double cpu_cost(const Trial& trial, bool receives_elsewhere) {
+// Seconds of the forwarder's CPU per million frames that came out.
+double cpu_cost(const Trial& trial) {
   if (trial.received == 0) return 0;
   constexpr double kNs = 1e9, kMillion = 1e6;
-  const double seconds = static_cast<double>(trial.cpu.forwarder_cpu.busy_ns()) / kNs +
-                         (receives_elsewhere ? trial.cpu.receive_s : 0);
-  return seconds / (static_cast<double>(trial.received) / kMillion);
+  return static_cast<double>(trial.cpu.forwarder_cpu.busy_ns()) / kNs /
+         (static_cast<double>(trial.received) / kMillion);
 }
 
 Summary summary_of(const ScenarioResult& result, const DutInfo& dut, const References& references) {
@@ -81,13 +79,13 @@ Summary summary_of(const ScenarioResult& result, const DutInfo& dut, const Refer
   for (const Turn& turn : result.turns) {
     if (turn.dut != dut.name) continue;
     flood.add(flood_of(turn));
-    pdr.add(pdr_of(turn));
-    if (turn.ndr) ndr.values.push_back(turn.ndr->search.pps);  // 0 is a result
+    if (turn.pdr) pdr.values.push_back(pdr_of(turn));  // 0 is a result
+    if (turn.ndr) ndr.values.push_back(turn.ndr->search.pps);
     if (flood_of(turn) > 0 && pdr_of(turn) > 0) collapse.add(flood_of(turn) / pdr_of(turn));
-    pdr_peer.add_ratio(pdr_of(turn), references.peer_pdr, turn.pair);
-    flood_peer.add_ratio(flood_of(turn), references.peer_flood, turn.pair);
-    pdr_ours.add_ratio(pdr_of(turn), references.ours_pdr, turn.pair);
-    flood_ours.add_ratio(flood_of(turn), references.ours_flood, turn.pair);
+    if (turn.pdr) pdr_peer.add_ratio(pdr_of(turn), references.peer_pdr, turn.pair);
+    if (turn.flood) flood_peer.add_ratio(flood_of(turn), references.peer_flood, turn.pair);
+    if (turn.pdr) pdr_ours.add_ratio(pdr_of(turn), references.ours_pdr, turn.pair);
+    if (turn.flood) flood_ours.add_ratio(flood_of(turn), references.ours_flood, turn.pair);
     if (turn.delay_half) {
       half_p50.add(turn.delay_half->sent_delay.p50_ns);
       half_p99.add(turn.delay_half->sent_delay.p99_ns);
@@ -97,7 +95,7 @@ Summary summary_of(const ScenarioResult& result, const DutInfo& dut, const Refer
       common_p99.add(turn.delay_common->sent_delay.p99_ns);
     }
     if (turn.flood) {
-      cpu.add(cpu_cost(*turn.flood, dut.receives_elsewhere));
+      cpu.add(cpu_cost(*turn.flood));
       if (turn.flood->system_calls_per_packet) {
         calls.values.push_back(*turn.flood->system_calls_per_packet);
       }

@@ -31,6 +31,7 @@ std::string microseconds(const Spread& p50, const Spread& p99) {
 
 std::string calls(const Spread& spread) {
   if (spread.count == 0) return "n/a";
+  if (spread.median >= 1) return fmt::format("{:.1f}", spread.median);
   return spread.median > 0 ? fmt::format("1/{:.0f}", 1 / spread.median) : "0";
 }
 
@@ -56,12 +57,15 @@ Cells cells_of(const Summary& summary) {
           calls(summary.system_calls_per_packet)};
 }
 
+std::string counted(uint64_t count, const char* what) {
+  return fmt::format("{} {}{}", control::grouped(count), what, count == 1 ? "" : "s");
+}
+
 std::string heading(const ScenarioResult& result) {
-  return fmt::format(
-      "{}: frames of {:.0f} bytes, {} flows, {} MAC addresses on each side, {} repetitions",
-      result.scenario.label, result.mean_frame_bytes,
-      control::grouped(uint64_t{result.scenario.flows}), control::grouped(uint64_t{result.macs}),
-      result.scenario.pairs);
+  return fmt::format("{}: frames of {:.0f} bytes, {}, {} in all, {}", result.scenario.label,
+                     result.mean_frame_bytes, counted(result.scenario.flows, "flow"),
+                     control::grouped(2 * uint64_t{result.macs}) + " MAC addresses",
+                     counted(result.scenario.pairs, "repetition"));
 }
 
 std::string verified(const ScenarioResult& result) {
@@ -99,13 +103,46 @@ Cells remarks(const ForwardResults& results) {
   return lines;
 }
 
+// Of frames, above which a placement counts as lost.
+constexpr double kStrayShare = 0.01;
+
+void append_places(const ScenarioResult& scenario, Cells& lines) {
+  for (const Turn& turn : scenario.turns) {
+    for (const auto& [share, what] :
+         {std::pair{turn.least_share_in, "the device's receive processing"},
+          std::pair{turn.least_share_end, "the checker"}}) {
+      if (share >= 1 - kStrayShare) continue;
+      lines.push_back(fmt::format(
+          "{} in {}, repetition {}: in one trial {} ran elsewhere for {:.0f} % of the frames",
+          turn.dut, scenario.scenario.label, turn.pair, what, 100 * (1 - share)));
+    }
+  }
+}
+
+// Less loss than this when flooded: the device took what there was.
+constexpr double kNotFlooded = 0.005;
+
 void append_limits(const ForwardResults& results, Cells& lines) {
   for (const ScenarioResult& scenario : results.scenarios) {
-    for (const Turn& turn : scenario.turns) {
-      if (!turn.pdr || !turn.pdr->search.generator_limited) continue;
-      lines.push_back(fmt::format("{} in {}: PDR is what the generator reached", turn.dut,
-                                  scenario.scenario.label));
-      break;
+    append_places(scenario, lines);
+    for (const Summary& summary : scenario.summaries) {
+      uint32_t pdr_limited = 0, flood_limited = 0, unconfirmed = 0;
+      for (const Turn& turn : scenario.turns) {
+        if (turn.dut != summary.dut) continue;
+        pdr_limited += turn.pdr && turn.pdr->search.generator_limited;
+        unconfirmed += turn.pdr && !turn.pdr->search.confirmed;
+        flood_limited += turn.flood && turn.flood->loss_ratio() < kNotFlooded;
+      }
+      if (unconfirmed != 0) {
+        lines.push_back(fmt::format("{} in {}: in {} repetitions no PDR was found that holds",
+                                    summary.dut, scenario.scenario.label, unconfirmed));
+      }
+      if (pdr_limited + flood_limited == 0) continue;
+      lines.push_back(
+          fmt::format("{} in {}: in {} repetitions PDR, in {} the flooded rate is what the "
+                      "generator could offer; "
+                      "the device may be faster",
+                      summary.dut, scenario.scenario.label, pdr_limited, flood_limited));
     }
   }
 }

@@ -27,7 +27,7 @@ struct DutCounts {
 class TrialRunner {
  public:
   struct Options {
-    const ForwardRig* rig = nullptr;  // outlives this; not pinned yet
+    const ForwardRig* rig = nullptr;  // outlives this; not held yet
     TrafficSpec traffic;
     Placement placement;
     bool check_at_sender = false;             // the device under test sends frames back
@@ -37,13 +37,17 @@ class TrialRunner {
   static Result<std::unique_ptr<TrialRunner>> create(const Options& options);
   ~TrialRunner();
 
-  // `processes`: of the device under test, for CPU time. `counts` may be empty.
-  void watch(std::vector<pid_t> processes, std::function<DutCounts()> counts);
+  // Of the device under test, once it runs and the rig is held.
+  struct Watched {
+    int receive_cpu = 0;
+    std::vector<pid_t> processes = {};  // for CPU time
+    std::function<DutCounts()> counts = {};
+  };
+  void watch(Watched watched);
 
   // Sends a few frames until some come out: bounded by `timeout_ms`.
   Status wait_until_forwarding(uint64_t timeout_ms);
-  // Lets a switch learn where every address is, both ways, until no frame is lost (three rounds at most).
-  // Frames sent backwards are counted where they come out too.
+  // Lets a switch learn where every address is, both ways: until a frame of each has come out at the other side.
   Status teach();
 
   // `pps` 0: flood. An error if interrupted, or the generator fails.

@@ -33,13 +33,16 @@ class TurnRun {
   Status start_device();
   Status measure(Turn& turn);
   const Turn& counted() const { return counted_; }
-  std::string pinning_lost() const { return rig_->pinning_lost(); }
 
  private:
   Result<Trial> trial(double pps, double seconds);
   Result<RateFound> search(double loss_ratio, SearchStart start);
   Status measure_rates(Turn& turn);
   Status measure_delays(Turn& turn);
+  uint32_t mtu() const {
+    constexpr uint32_t kEthernet = 1500, kHeaderAndFcs = 18;
+    return std::max(kEthernet, traffic_.longest_frame_bytes() - kHeaderAndFcs);
+  }
   void say(const std::string& what) const {
     if (options_.progress) options_.progress(what);
   }
@@ -57,7 +60,7 @@ Status TurnRun::set_up() {
   dut_ = options_.type->make();
   traffic_ = options_.traffic;
   dut_->adapt(traffic_);
-  auto rig = ForwardRig::create(1500);
+  auto rig = ForwardRig::create(mtu());
   if (!rig) return fail(rig.error());
   rig_ = std::move(*rig);
   auto runner = TrialRunner::create({.rig = rig_.get(),
@@ -74,15 +77,17 @@ Status TurnRun::start_device() {
   const DutSite site{.rig = *rig_,
                      .placement = options_.placement,
                      .directory = options_.directory,
-                     .mtu = 1500,
+                     .mtu = mtu(),
                      .macs = traffic_.source_mac.count + traffic_.destination_mac.count};
   if (Status started = dut_->start(site); !started) return started;
   info_.version = dut_->version();
   info_.settings = dut_->settings();
   info_.receive_cpu = receive_cpu_of(options_);
-  info_.receives_elsewhere = info_.receive_cpu != options_.placement.forwarder_cpu;
-  if (Status pinned = rig_->pin(options_.placement, info_.receive_cpu); !pinned) return pinned;
-  runner_->watch(dut_->processes(), [this] { return dut_->counts(); });
+  const bool back = dut_->sends_back();
+  if (Status held = rig_->hold(options_.placement, info_.receive_cpu, back); !held) return held;
+  runner_->watch({.receive_cpu = info_.receive_cpu,
+                  .processes = dut_->processes(),
+                  .counts = [this] { return dut_->counts(); }});
   if (Status forwarding = runner_->wait_until_forwarding(kFirstFrameMs); !forwarding) {
     const Status alive = dut_->health();
     return alive ? forwarding : alive;
@@ -99,6 +104,10 @@ Result<Trial> TurnRun::trial(double pps, double seconds) {
   counted_.corrupted += trial->corrupted;
   counted_.duplicates += trial->duplicates;
   counted_.reordered += trial->reordered;
+  if (trial->received != 0) {
+    counted_.least_share_in = std::min(counted_.least_share_in, trial->at_in.share);
+    counted_.least_share_end = std::min(counted_.least_share_end, trial->at_end.share);
+  }
   counted_.stolen_s += seconds_of(trial->cpu.generator_cpu.stolen_ns) +
                        seconds_of(trial->cpu.forwarder_cpu.stolen_ns);
   return trial;
@@ -110,7 +119,9 @@ Result<RateFound> TurnRun::search(double loss_ratio, SearchStart start) {
       .precision = options_.precision,
       .trial_seconds = options_.trial_seconds,
       .rough_seconds = std::max(kLeastRoughSeconds, options_.trial_seconds * kRoughShare),
-      .confirm_seconds = options_.trial_seconds};
+      .confirm_seconds = options_.trial_seconds,
+      .votes = options_.votes,
+      .max_trials = options_.max_trials};
   RateFound found;
   const auto one = [&](double pps, double seconds) -> Result<TrialVerdict> {
     auto done = trial(pps, seconds);
@@ -160,6 +171,7 @@ Status TurnRun::measure_rates(Turn& turn) {
 
 Status TurnRun::measure_delays(Turn& turn) {
   say("measuring delay");
+  if (Status finer = rig_->set_poll_interval(kDelayPollIntervalNs); !finer) return finer;
   if (turn.pdr && turn.pdr->search.pps > kVeryMany) {
     auto half = trial(turn.pdr->search.pps / 2, options_.trial_seconds);
     if (!half) return fail(half.error());
@@ -172,7 +184,8 @@ Status TurnRun::measure_delays(Turn& turn) {
 }
 
 Status TurnRun::measure(Turn& turn) {
-  if (auto warm = trial(kWarmUpPps, kWarmUpSeconds); !warm) return fail(warm.error());
+  if (auto warm = trial(kWarmUpPps, std::min(kWarmUpSeconds, options_.trial_seconds)); !warm)
+    return fail(warm.error());
   Status measured = measure_rates(turn);
   if (measured && options_.measures.delay) measured = measure_delays(turn);
   return measured;
@@ -197,8 +210,6 @@ Result<Turn> measure_turn(const TurnOptions& options, DutInfo& info) {
   if (done) done = run.measure(turn);
   if (!done) {
     turn.failure = done.error().message();
-  } else {
-    turn.failure = run.pinning_lost();
   }
   const Turn& counted = run.counted();
   turn.failure_code = done ? 0 : done.error().code();
@@ -208,6 +219,8 @@ Result<Turn> measure_turn(const TurnOptions& options, DutInfo& info) {
   turn.corrupted = counted.corrupted;
   turn.duplicates = counted.duplicates;
   turn.reordered = counted.reordered;
+  turn.least_share_in = counted.least_share_in;
+  turn.least_share_end = counted.least_share_end;
   turn.stolen_s = counted.stolen_s;
   turn.wall_s = seconds_of(monotonic_ns() - began_ns);
   return turn;

@@ -20,6 +20,8 @@ struct TurnOptions {
   double loss_ratio = 0.001;  // of PDR
   double precision = 0.01;
   double trial_seconds = 2;
+  uint32_t votes = 3;
+  uint32_t max_trials = 60;
   double common_pps = 200'000;  // the rate at which delay is measured for all alike
   // Where to begin the searches: 0, or what an earlier turn has found.
   double pdr_guess_pps = 0;

@@ -183,9 +183,10 @@ Status Generator::start(const Load& load) {
   control.limit = load.count;
   control.duration_ns = load.duration_ns;
   control.grace_ns = grace_for(load.duration_ns);
+  control.patience_ns = load.patience_ns;
   control.start_ns = 0;
   control.stream = load.stream;
-  control.batch = batch_for(load.frames_per_second);
+  control.batch = load.batch != 0 ? load.batch : batch_for(load.frames_per_second);
   const Step step = step_for(load.frames_per_second);
   control.step_ns = step.ns;
   control.step_fraction = step.fraction;
@@ -224,6 +225,7 @@ SendReport Generator::read() const {
   report.last_ns = state.last_ns;
   report.max_late_ns = state.late_max_ns;
   report.paused_ns = state.paused_ns;
+  report.skipped_ns = state.skipped_ns;
   report.pauses = state_->run.pauses();
   return report;
 }

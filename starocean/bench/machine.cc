@@ -63,25 +63,29 @@ Settings describe_machine() {
 Settings describe_method(const ForwardOptions& options) {
   const Placement& at = options.placement;
   return {
-      {"wires", "gen0 → in0 [device under test] out0 → sink0; veth, MTU 1500, one queue"},
+      {"wires", "gen0 → in0 [device under test] out0 → sink0; veth, one queue"},
       {"mode", "AF_XDP in copy mode: veth has no zero-copy"},
       {"generator",
        fmt::format("CPU {}, BPF live frames, open loop, CLOCK_MONOTONIC", at.generator_cpu)},
       {"checker",
        fmt::format("in sink0's driver, on CPU {}: every frame's sequence, order, checksums "
                    "and bytes, by flow",
-                   at.generator_cpu)},
+                   at.checker_cpu)},
       {"forwarder", fmt::format("CPU {}", at.forwarder_cpu)},
       {"receive processing",
        options.receive_cpu >= 0
-           ? fmt::format("CPU {}", options.receive_cpu)
-           : fmt::format("of in0 on CPU {}, for what runs in the kernel on CPU {}; threaded NAPI, "
-                         "pinned, SCHED_FIFO",
+           ? fmt::format("of in0 on CPU {}", options.receive_cpu)
+           : fmt::format("of in0 on CPU {}, for what runs in the kernel on CPU {}",
                          at.generator_cpu, at.forwarder_cpu)},
+      {"polling",
+       fmt::format(
+           "sink0, and in0 where it is not on the generator's CPU, polled by a timer every {} µs, "
+           "{} µs while delay is measured; placement is counted per trial",
+           kPollIntervalNs / 1000, kDelayPollIntervalNs / 1000)},
       {"flows", options.random_order ? "at random" : "in turn"},
       {"MAC addresses", "half as many on each side as there are flows, taught both ways before"},
-      {"trial",
-       fmt::format("{} s; a load is judged by the majority of up to 3", options.trial_seconds)},
+      {"trial", fmt::format("{} s; a load is judged by the majority of up to {}",
+                            options.trial_seconds, options.votes)},
       {"PDR", fmt::format("loss at most {} %, searched to {} %", options.loss_ratio * 100,
                           options.precision * 100)},
       {"NDR", "no loss"},

@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kRoughPrecision = 0.1;
 constexpr uint32_t kMaxConfirmations = 6;
-// Loss so far above the goal that a second opinion is of no use.
+// Loss so far above the goal that a short trial is good enough for a second opinion.
 constexpr double kHopelessLoss = 0.02;
 
 enum class Verdict { kGood, kLossy, kUnreached };
@@ -18,6 +18,13 @@ struct Judgement {
   Verdict verdict = Verdict::kGood;
   double offered_pps = 0;  // of the last trial with this verdict
   double loss_ratio = 0;
+};
+
+// How a load is judged: by so many good trials, or so many bad ones, whichever come first.
+struct Trials {
+  double seconds = 0;
+  uint32_t good = 1;
+  uint32_t bad = 1;
 };
 
 // Loads between which the answer lies.
@@ -32,14 +39,14 @@ class Search {
  public:
   Search(const SearchGoal& goal, const TrialFunction& trial) : goal_(goal), trial_(trial) {}
 
-  Result<Bracket> narrow(SearchStart start, double seconds, uint32_t votes, double precision);
+  Result<Bracket> narrow(SearchStart start, Trials trials, double precision);
   Result<SearchResult> confirm(Bracket bracket);
   bool exhausted() const { return trials_ >= goal_.max_trials; }
 
  private:
-  Result<Judgement> judge(double pps, double seconds, uint32_t votes);
+  Result<Judgement> judge(double pps, Trials trials);
   Result<Judgement> one_trial(double pps, double seconds);
-  Status visit(Bracket& bracket, double pps, double seconds, uint32_t votes);
+  Status visit(Bracket& bracket, double pps, Trials trials);
 
   const SearchGoal& goal_;
   const TrialFunction& trial_;
@@ -61,11 +68,11 @@ Result<Judgement> Search::one_trial(double pps, double seconds) {
   return judgement;
 }
 
-Result<Judgement> Search::judge(double pps, double seconds, uint32_t votes) {
-  const uint32_t majority = votes / 2 + 1;
+Result<Judgement> Search::judge(double pps, Trials trials) {
   uint32_t good = 0, bad = 0;
   Judgement last_good, last_bad;
-  while (good < majority && bad < majority) {
+  double seconds = trials.seconds;
+  while (good < trials.good && bad < trials.bad) {
     const auto judgement = one_trial(pps, seconds);
     if (!judgement) return judgement;
     if (judgement->verdict == Verdict::kGood) {
@@ -75,13 +82,14 @@ Result<Judgement> Search::judge(double pps, double seconds, uint32_t votes) {
     }
     ++bad;
     last_bad = *judgement;
-    if (judgement->loss_ratio > goal_.loss_ratio + kHopelessLoss) break;
+    const bool hopeless = judgement->loss_ratio > goal_.loss_ratio + kHopelessLoss;
+    seconds = hopeless ? std::min(trials.seconds, goal_.rough_seconds) : trials.seconds;
   }
-  return good >= majority ? last_good : last_bad;
+  return good >= trials.good ? last_good : last_bad;
 }
 
-Status Search::visit(Bracket& bracket, double pps, double seconds, uint32_t votes) {
-  const auto judgement = judge(pps, seconds, votes);
+Status Search::visit(Bracket& bracket, double pps, Trials trials) {
+  const auto judgement = judge(pps, trials);
   if (!judgement) return fail(judgement.error());
   if (judgement->verdict == Verdict::kGood) {
     bracket.good = *judgement;
@@ -98,13 +106,12 @@ Status Search::visit(Bracket& bracket, double pps, double seconds, uint32_t vote
   return {};
 }
 
-Result<Bracket> Search::narrow(SearchStart start, double seconds, uint32_t votes,
-                               double precision) {
+Result<Bracket> Search::narrow(SearchStart start, Trials trials, double precision) {
   Bracket bracket;
   double pps = start.pps;
   double factor = start.factor;
   while (!exhausted() && (!bracket.good || !bracket.bad)) {
-    if (Status visited = visit(bracket, pps, seconds, votes); !visited) {
+    if (Status visited = visit(bracket, pps, trials); !visited) {
       return fail(visited.error());
     }
     if (!bracket.bad) {
@@ -117,7 +124,7 @@ Result<Bracket> Search::narrow(SearchStart start, double seconds, uint32_t votes
   }
   while (!exhausted() && bracket.bad_pps > bracket.good_pps * (1 + precision)) {
     pps = std::sqrt(bracket.good_pps * bracket.bad_pps);
-    if (Status visited = visit(bracket, pps, seconds, votes); !visited) {
+    if (Status visited = visit(bracket, pps, trials); !visited) {
       return fail(visited.error());
     }
   }
@@ -151,10 +158,12 @@ Result<SearchResult> Search::confirm(Bracket bracket) {
 Result<SearchResult> search_rate(const SearchGoal& goal, const SearchStart& start,
                                  const TrialFunction& trial) {
   Search search(goal, trial);
+  const uint32_t majority = goal.votes / 2 + 1;
   SearchStart fine = start;
   if (goal.rough_seconds < goal.trial_seconds) {
     const double rough_precision = std::max(kRoughPrecision, goal.precision);
-    const auto rough = search.narrow(start, goal.rough_seconds, 1, rough_precision);
+    const auto rough = search.narrow(
+        start, {.seconds = goal.rough_seconds, .good = 1, .bad = majority}, rough_precision);
     if (!rough) return fail(rough.error());
     if (rough->good && rough->bad) {
       fine.pps = std::sqrt(rough->good_pps * rough->bad_pps);
@@ -163,7 +172,8 @@ Result<SearchResult> search_rate(const SearchGoal& goal, const SearchStart& star
       fine.pps = rough->good ? rough->good_pps : goal.least_pps;
     }
   }
-  auto bracket = search.narrow(fine, goal.trial_seconds, goal.votes, goal.precision);
+  auto bracket = search.narrow(
+      fine, {.seconds = goal.trial_seconds, .good = majority, .bad = majority}, goal.precision);
   if (!bracket) return fail(bracket.error());
   return search.confirm(std::move(*bracket));
 }

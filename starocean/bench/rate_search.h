@@ -4,8 +4,8 @@
 // The way, with ideas of draft-ietf-bmwg-mlrsearch: short trials first, which bracket the load roughly and
 // may err; then full trials in a bracket that grows until it holds on both sides and is halved (geometrically)
 // until it is as narrow as wanted. A load is judged by the majority of up to `votes` trials, so that one
-// disturbed trial on a shared machine decides nothing. At the end the load found is tried once more; while it
-// fails, it is lowered.
+// disturbed trial on a shared machine decides nothing; where one has lost far too much, the second opinion is a
+// short trial's. At the end the load found is tried once more; while it fails, it is lowered.
 //
 // Pure: what a trial is, is the caller's business. One thread.
 #pragma once

@@ -17,6 +17,8 @@
 namespace starocean::bench {
 namespace {
 
+constexpr size_t kLongestParent = 40;
+
 // Ignores what ends the others: it has to outlive them.
 [[noreturn]] void wait_and_remove(int lifeline_fd, const std::string& path) {
   setsid();
@@ -39,8 +41,9 @@ namespace {
 
 Result<ScratchDirectory> ScratchDirectory::create() {
   std::error_code error;
-  std::string path =
-      (std::filesystem::temp_directory_path(error) / "starocean-bench-XXXXXX").string();
+  std::string parent = std::filesystem::temp_directory_path(error).string();
+  if (error || parent.size() > kLongestParent) parent = "/tmp";
+  std::string path = parent + "/starocean-bench-XXXXXX";
   if (mkdtemp(path.data()) == nullptr) {
     return fail_system(fmt::format("cannot make a directory like '{}'", path), errno,
                        "set TMPDIR to a directory that can be written");

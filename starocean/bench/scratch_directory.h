@@ -11,7 +11,8 @@ namespace starocean::bench {
 // Control thread. Make it while the process has one thread.
 class ScratchDirectory {
  public:
-  // In $TMPDIR or /tmp, of mode 0700.
+  // In $TMPDIR, or in /tmp if there is none or its name is long: sockets in it have paths of at most 107 bytes
+  // (unix(7)). Of mode 0700.
   static Result<ScratchDirectory> create();
   ScratchDirectory(ScratchDirectory&& other) noexcept;
   ScratchDirectory& operator=(ScratchDirectory&& other) noexcept;

@@ -19,8 +19,9 @@ namespace {
 using bench::ForwardOptions;
 
 constexpr double kPercent = 100;
-constexpr double kQuickTrialSeconds = 0.2;
+constexpr double kQuickTrialSeconds = bench::kShortestTrialSeconds;
 constexpr double kQuickPrecision = 0.25;
+constexpr uint32_t kQuickTrials = 5;
 
 std::atomic<bool> stop_asked = false;
 
@@ -53,13 +54,29 @@ class Progress {
   bool terminal_;
 };
 
-void apply(ForwardWords& words, const std::string& command) {
+// What was asked for, written out, so that it can be asked for again.
+std::string command_of(const ForwardWords& words) {
+  if (words.quick)
+    return fmt::format("starocean bench forward --quick --dut {}", fmt::join(words.duts, ","));
+  const ForwardOptions& options = words.options;
+  std::string text = fmt::format(
+      "starocean bench forward --dut {} --scenario {} --pairs {} --trial-seconds {} --loss {} "
+      "--precision {} --order {} --generator-cpu {} --checker-cpu {} --forwarder-cpu {}",
+      fmt::join(words.duts, ","), fmt::join(words.scenarios, " "), options.pairs,
+      options.trial_seconds, words.loss_percent, words.precision_percent, words.order,
+      options.placement.generator_cpu, options.placement.checker_cpu,
+      options.placement.forwarder_cpu);
+  if (options.receive_cpu >= 0) text += fmt::format(" --receive-cpu {}", options.receive_cpu);
+  return text;
+}
+
+void apply(ForwardWords& words) {
   ForwardOptions& options = words.options;
   options.duts = words.duts;
   options.loss_ratio = words.loss_percent / kPercent;
   options.precision = words.precision_percent / kPercent;
   options.random_order = words.order == "random";
-  options.command = command;
+  options.command = command_of(words);
   for (const std::string& text : words.scenarios) {
     options.scenarios.push_back(*bench::parse_scenario(text));
   }
@@ -67,10 +84,13 @@ void apply(ForwardWords& words, const std::string& command) {
   options.pairs = 1;
   options.trial_seconds = kQuickTrialSeconds;
   options.precision = kQuickPrecision;
+  options.measures.ndr = false;
+  options.votes = 1;
+  options.max_trials = kQuickTrials;
 }
 
-int run_bench(Context& context, ForwardWords& words, const std::string& command) {
-  apply(words, command);
+int run_bench(Context& context, ForwardWords& words) {
+  apply(words);
   if (Status good = bench::check(words.options); !good) return fail_with(context, good.error());
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) signal(number, ask_to_stop);
   Progress progress(context.err);
@@ -114,7 +134,9 @@ std::string dut_help() {
 
 void add_options(CLI::App& command, ForwardWords& words) {
   ForwardOptions& options = words.options;
-  for (const bench::DutType& type : bench::dut_types()) words.duts.emplace_back(type.name);
+  for (const bench::DutType& type : bench::dut_types()) {
+    if (type.name != std::string_view(bench::kOtherBuild)) words.duts.emplace_back(type.name);
+  }
   command.add_option("--dut", words.duts, dut_help())
       ->delimiter(',')
       ->type_name("NAMES")
@@ -145,7 +167,13 @@ void add_options(CLI::App& command, ForwardWords& words) {
   command.add_option("--order", words.order, "Flows of consecutive frames: random or turn")
       ->check(CLI::IsMember({"random", "turn"}), "")
       ->capture_default_str();
-  command.add_option("--generator-cpu", options.placement.generator_cpu, "Generator and checker")
+  command.add_option("--generator-cpu", options.placement.generator_cpu, "The generator")
+      ->type_name("CPU")
+      ->check(CLI::Range(0, 1023), "")
+      ->capture_default_str();
+  command
+      .add_option("--checker-cpu", options.placement.checker_cpu,
+                  "Where frames are checked at the end")
       ->type_name("CPU")
       ->check(CLI::Range(0, 1023), "")
       ->capture_default_str();
@@ -176,11 +204,7 @@ void add_bench_forward(CLI::App& bench, Context& context) {
   add_json_flag(*command, context);
   const auto words = std::make_shared<ForwardWords>();
   add_options(*command, *words);
-  command->callback([words, &context, command] {
-    const std::string text = "starocean bench forward";
-    (void)command;
-    context.exit_code = run_bench(context, *words, text);
-  });
+  command->callback([words, &context] { context.exit_code = run_bench(context, *words); });
 }
 
 }  // namespace starocean::cli

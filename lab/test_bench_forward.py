@@ -1,0 +1,125 @@
+"""`starocean bench forward`: the instrument in small. Its figures are nobody's business here; that every frame was
+checked, that what is missing is said, and that nothing is left behind is."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import pytest
+
+from starocean_lab import machine
+from starocean_lab.daemon import binary
+from starocean_lab.shell import run, wait_until
+
+# What the benchmark itself needs on the PATH; no system of others.
+_TOOLS = ("sh", "ip", "ethtool")
+_KERNEL_DUTS = "xdp-redirect,linux-bridge"
+
+
+@pytest.fixture
+def place(tmp_path):
+    """(environment, directory, scratch): a PATH without anybody else's programs; TMPDIR is `scratch`."""
+    reason = machine.missing(_TOOLS)
+    if not reason and machine.cpus() < 2:
+        reason = "generator and forwarder need a CPU each, and there is one"
+    if reason:
+        pytest.skip(reason)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for tool in _TOOLS:
+        (programs / tool).symlink_to(shutil.which(tool))
+    # A short name: sockets are made in it.
+    with tempfile.TemporaryDirectory(prefix="so-") as scratch:
+        yield {**os.environ, "PATH": str(programs), "TMPDIR": scratch}, tmp_path, pathlib.Path(scratch)
+
+
+def programs_of_bench():
+    """How many of the benchmark's BPF programs the kernel holds: any machine-wide, so compare."""
+    shown = json.loads(run("bpftool", "-j", "prog", "show").stdout)
+    names = ("generate", "check_xdp", "count_poll", "redirect_first", "steer_xdp")
+    return sum(program.get("name", "").startswith(names) for program in shown)
+
+
+def children(pid):
+    """{process id: command line} of the children."""
+    found = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = stat.read_text().rsplit(")", 1)[1].split()[1]
+            if int(parent) == pid:
+                found[int(stat.parent.name)] = (stat.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (OSError, ValueError, IndexError):
+            continue
+    return found
+
+
+def assert_nothing_left(scratch, processes, programs):
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in processes), "its processes are gone", 10)
+    wait_until(lambda: not list(scratch.iterdir()), "its files are gone", 10)
+    wait_until(lambda: programs_of_bench() <= programs, "its programs are out of the kernel", 10)
+
+
+def test_measures_and_says_what_is_missing(place):
+    environment, directory, scratch = place
+    out = directory / "out"
+    done = subprocess.run([binary(), "bench", "forward", "--quick", "--json", "--out", out, "--dut",
+                           f"starocean,testpmd,{_KERNEL_DUTS}"],
+                          env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert results["schema_version"] == 1 and not results["interrupted"]
+    assert results == json.loads((out / "forward.json").read_text())
+    duts = {dut["name"]: dut for dut in results["duts"]}
+    assert not duts["testpmd"]["available"]
+    assert "not installed" in duts["testpmd"]["reason"]
+    assert "testpmd: not available" in (out / "forward.md").read_text()
+    assert "gnuplot is not installed" in done.stderr and not (out / "forward.svg").exists()
+    assert any("too short" in note for note in results["notes"])
+
+    assert not list(scratch.iterdir())
+
+    [scenario] = results["scenarios"]
+    turns = {turn["dut"]: turn for turn in scenario["turns"]}
+    for name in ("starocean", "xdp-redirect", "linux-bridge"):
+        turn = turns[name]
+        assert turn["failure"] == "", f"{name}: {turn['failure']}"
+        assert turn["frames_verified"] > 10_000
+        assert turn["corrupted"] == turn["duplicates"] == 0
+        for trial in (turn["flood"], turn["pdr"]["trial"], turn["delay_common_rate"]):
+            assert trial["generated"] == trial["received"] + trial["lost"]
+        assert turn["flood"]["received_pps"] > 0
+        assert duts[name]["version"] and duts[name]["settings"]
+    assert turns["starocean"]["flood"]["flooded"] == 0, "the switch had been taught all addresses"
+    assert 0 < turns["starocean"]["flood"]["system_calls_per_packet"] < 1
+    summaries = {summary["dut"]: summary for summary in scenario["summary"]}
+    assert summaries["starocean"]["flood_to_starocean"]["median"] == 1
+    assert summaries["starocean"]["flood_to_best_peer"] is None, "there was no peer"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_leaves_nothing_behind(place, number):
+    environment, directory, scratch = place
+    out = directory / "out"
+    programs = programs_of_bench()
+    with subprocess.Popen([binary(), "bench", "forward", "--trial-seconds", "60", "--out", out, "--dut",
+                           "starocean,linux-bridge"], env=environment, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True) as bench:
+        wait_until(lambda: any(" run --config " in words for words in children(bench.pid).values()),
+                   "the first device under test runs", 30)
+        assert programs_of_bench() > programs and list(scratch.iterdir())
+        processes = list(children(bench.pid))
+        bench.send_signal(number)
+        status = bench.wait(20)
+        complaint = bench.stderr.read()
+    assert_nothing_left(scratch, processes, programs)
+    if number == signal.SIGKILL:
+        assert status == -number
+        return
+    assert status == 1, complaint
+    partial = json.loads((out / "forward.json").read_text())
+    assert partial["interrupted"]
+    assert any("interrupted" in note for note in partial["notes"])

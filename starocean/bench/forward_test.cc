@@ -1,0 +1,151 @@
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "starocean/bench/forward_bench.h"
+#include "starocean/bench/forward_report.h"
+#include "starocean/bench/scratch_directory.h"
+#include "starocean/bench/traffic_spec.h"
+
+namespace starocean::bench {
+namespace {
+
+TEST(Scenario, IsReadFromAWord) {
+  const auto plain = parse_scenario("64@1k");
+  ASSERT_TRUE(plain) << plain.error().message();
+  EXPECT_EQ(plain->frame_bytes, std::vector<uint32_t>{64});
+  EXPECT_EQ(plain->flows, 1000u);
+  EXPECT_EQ(plain->pairs, 0u);
+  EXPECT_EQ(plain->label, "64@1k");
+  const auto full = parse_scenario("imix@1Mx2");
+  ASSERT_TRUE(full) << full.error().message();
+  EXPECT_EQ(full->frame_bytes, simple_imix());
+  EXPECT_EQ(full->flows, 1'000'000u);
+  EXPECT_EQ(full->pairs, 2u);
+  EXPECT_EQ(full->label, "imix@1M");
+  for (const uint32_t flows : {1u, 2u, 3u, 1000u, 999'999u, 1u << 20}) {
+    EXPECT_TRUE(parse_scenario("1518@" + std::to_string(flows))) << flows;
+  }
+}
+
+TEST(Scenario, IsRefusedWithAReason) {
+  for (const char* text : {"", "64", "@", "64@", "@1k", "64@0", "60@1", "64@2M", "64@1kx",
+                           "64@1kx0", "64@1kx9999", "64@-1", "potato@1k", "99999@1"}) {
+    const auto scenario = parse_scenario(text);
+    ASSERT_FALSE(scenario) << text;
+    EXPECT_NE(scenario.error().message().find(text), std::string::npos);
+  }
+}
+
+Turn turn_of(uint32_t pair, const char* dut, double flood_pps, double pdr_pps) {
+  Turn turn;
+  turn.pair = pair;
+  turn.dut = dut;
+  turn.frames_verified = 1000;
+  turn.flood.emplace();
+  turn.flood->received_pps = flood_pps;
+  turn.flood->generated = 1000;
+  turn.flood->lost = 500;
+  turn.pdr.emplace();
+  turn.pdr->search.pps = pdr_pps;
+  return turn;
+}
+
+DutInfo dut_of(const char* name, DutKind kind) {
+  DutInfo dut;
+  dut.name = name;
+  dut.kind = kind;
+  return dut;
+}
+
+// Two repetitions; in each another peer is the best. The kernel's device is no peer.
+ForwardResults sample() {
+  ForwardResults results;
+  results.duts = {dut_of("starocean", DutKind::kOurs), dut_of("ovs", DutKind::kPeer),
+                  dut_of("testpmd", DutKind::kPeer), dut_of("linux-bridge", DutKind::kKernel),
+                  dut_of("xdpsock", DutKind::kPeer)};
+  results.duts.back().unavailable = "it is not on the PATH";
+  ScenarioResult& scenario = results.scenarios.emplace_back();
+  scenario.scenario = *parse_scenario("64@1kx2");
+  scenario.turns = {turn_of(1, "starocean", 2e6, 1.5e6), turn_of(1, "ovs", 1e6, 1e6),
+                    turn_of(1, "testpmd", 0.5e6, 0.5e6), turn_of(1, "linux-bridge", 9e6, 9e6),
+                    turn_of(2, "starocean", 2e6, 1.5e6), turn_of(2, "ovs", 1e6, 1e6),
+                    turn_of(2, "testpmd", 4e6, 3e6),     turn_of(2, "linux-bridge", 9e6, 9e6)};
+  summarize(scenario, results.duts);
+  return results;
+}
+
+TEST(Summary, ComparesWithinRepetitions) {
+  const ForwardResults results = sample();
+  const std::vector<Summary>& summaries = results.scenarios[0].summaries;
+  ASSERT_EQ(summaries.size(), 5u);
+  const Summary& ours = summaries[0];
+  EXPECT_EQ(ours.flood.median, 2e6);
+  EXPECT_EQ(ours.flood_to_peer.most, 2);     // ovs, first repetition
+  EXPECT_EQ(ours.flood_to_peer.least, 0.5);  // testpmd, second
+  EXPECT_EQ(ours.pdr_to_peer.median, 1);     // of 1.5 and 0.5
+  EXPECT_EQ(ours.flood_to_ours.median, 1);
+  EXPECT_NEAR(ours.collapse.median, 2 / 1.5, 1e-9);
+  EXPECT_EQ(summaries[3].pdr_to_ours.least, 6);
+  EXPECT_EQ(summaries[4].pdr.count, 0u);
+  EXPECT_EQ(summaries[1].frames_verified, 2000u);
+}
+
+TEST(Report, NamesWhatIsMissing) {
+  const ForwardResults results = sample();
+  const char* const said = "xdpsock: not available: it is not on the PATH";
+  EXPECT_NE(forward_text(results).find(said), std::string::npos);
+  const std::string markdown = forward_markdown(results, true);
+  EXPECT_NE(markdown.find(said), std::string::npos);
+  EXPECT_NE(markdown.find("![Forwarding](forward.svg)"), std::string::npos);
+  const auto json = forward_json(results);
+  EXPECT_EQ(json["schema_version"], kForwardSchemaVersion);
+  EXPECT_EQ(json["duts"][4]["available"], false);
+  EXPECT_TRUE(json["scenarios"][0]["summary"][4]["pdr_pps"].is_null());
+  EXPECT_EQ(json["scenarios"][0]["turns"].size(), 8u);
+}
+
+TEST(Report, SaysWhenTheDeviceWasNotFlooded) {
+  ForwardResults results = sample();
+  const char* const said = "the flooded rate is what the generator could offer";
+  EXPECT_EQ(forward_text(results).find(said), std::string::npos);
+  results.scenarios[0].turns[0].flood->lost = 0;
+  EXPECT_NE(forward_text(results).find(said), std::string::npos);
+}
+
+TEST(Report, DrawsNothingOfNothing) {
+  EXPECT_EQ(gnuplot_script({}, "svg", "x"), "");
+  const std::string script = gnuplot_script(sample(), "svg", "x.svg");
+  EXPECT_NE(script.find("\"starocean\" 2.0000"), std::string::npos);
+  EXPECT_EQ(script.find("xdpsock"), std::string::npos);
+}
+
+TEST(ScratchDirectory, GoesWithTheProcess) {
+  std::array<int, 2> channel{};
+  ASSERT_EQ(pipe(channel.data()), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    auto scratch = ScratchDirectory::create();
+    std::ofstream(scratch->path() + "/file") << "x";
+    const std::string path = scratch->path() + "\n";
+    [[maybe_unused]] const ssize_t written = write(channel[1], path.data(), path.size());
+    _exit(0);  // no destructor runs, as after SIGKILL
+  }
+  close(channel[1]);
+  FILE* const from_child = fdopen(channel[0], "r");
+  char line[256] = {};
+  ASSERT_NE(fgets(line, sizeof line, from_child), nullptr);
+  fclose(from_child);
+  waitpid(child, nullptr, 0);
+  std::string path = line;
+  path.pop_back();
+  ASSERT_NE(path.find("starocean-bench-"), std::string::npos);
+  for (int i = 0; i < 1000 && std::filesystem::exists(path); ++i) usleep(10'000);
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+}  // namespace
+}  // namespace starocean::bench
