@@ -15,5 +15,3 @@ so_library(bench_forward
 target_include_directories(starocean_bench_forward SYSTEM PRIVATE ${STAROCEAN_BPF_DIR})
 add_dependencies(starocean_bench_forward bpf_skeletons)
 so_test(bench_forward_test SOURCES forward_test.cc DEPS bench_forward)
-add_executable(exp EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/build/lab/exp.cc)
-target_link_libraries(exp PRIVATE starocean::bench_forward starocean::cli)
