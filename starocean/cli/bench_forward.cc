@@ -36,6 +36,7 @@ struct ForwardWords {
   double loss_percent = 0.1;
   double precision_percent = 1;
   bool quick = false;
+  bool no_ndr = false;
   std::string out_directory;
   ForwardOptions options;
 };
@@ -66,6 +67,7 @@ std::string command_of(const ForwardWords& words) {
       options.trial_seconds, words.loss_percent, words.precision_percent, words.order,
       options.placement.generator_cpu, options.placement.checker_cpu,
       options.placement.forwarder_cpu);
+  if (words.no_ndr) text += " --no-ndr";
   if (options.receive_cpu >= 0) text += fmt::format(" --receive-cpu {}", options.receive_cpu);
   return text;
 }
@@ -80,6 +82,7 @@ void apply(ForwardWords& words) {
   for (const std::string& text : words.scenarios) {
     options.scenarios.push_back(*bench::parse_scenario(text));
   }
+  if (words.no_ndr) options.measures.ndr = false;
   if (!words.quick) return;
   options.pairs = 1;
   options.trial_seconds = kQuickTrialSeconds;
@@ -189,6 +192,8 @@ void add_options(CLI::App& command, ForwardWords& words) {
       ->check(CLI::Range(0, 1023), "");
   command.add_option("--out", words.out_directory, "Write forward.json, .md, .svg and .png there")
       ->type_name("DIR");
+  command.add_flag("--no-ndr", words.no_ndr,
+                   "Leave out the search for the rate without any loss: half of the time");
   command.add_flag("--quick", words.quick, "A test of the instrument, in seconds; no result");
 }
 

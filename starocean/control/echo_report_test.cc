@@ -75,10 +75,9 @@ TEST(EchoReport, JsonAndPrometheusTellTheSame) {
   EXPECT_EQ(json["frames"]["missing"], 6);
   std::set<std::string> left;
   for (const auto& [name, value] : samples) left.insert(name.substr(0, name.find('{')));
-  EXPECT_EQ(left, (std::set<std::string>{"starocean_queue_rx_kicks_total",
-                                         "starocean_queue_tx_kick_errors_total",
-                                         "starocean_queue_tx_kicks_busy_total",
-                                         "starocean_queue_tx_kicks_total"}));
+  EXPECT_EQ(left, (std::set<std::string>{
+                      "starocean_queue_rx_kicks_total", "starocean_queue_tx_kick_errors_total",
+                      "starocean_queue_tx_kicks_busy_total", "starocean_queue_tx_kicks_total"}));
 }
 
 TEST(EchoReport, StatusLineHasTheSameNumbers) {
