@@ -66,7 +66,7 @@ def assert_nothing_left(scratch, processes, programs):
 def test_measures_and_says_what_is_missing(place):
     environment, directory, scratch = place
     out = directory / "out"
-    done = subprocess.run([binary(), "bench", "forward", "--quick", "--json", "--out", out, "--dut",
+    done = subprocess.run([binary(), "bench", "forward", "--quick", "--soak", "1", "--json", "--out", out, "--dut",
                            f"starocean,testpmd,{_KERNEL_DUTS}"],
                           env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
@@ -95,6 +95,11 @@ def test_measures_and_says_what_is_missing(place):
         assert duts[name]["version"] and duts[name]["settings"]
     assert turns["starocean"]["flood"]["flooded"] == 0, "the switch had been taught all addresses"
     assert 0 < turns["starocean"]["flood"]["system_calls_per_packet"] < 1
+    soak = turns["starocean"]["soak"]
+    assert soak["frames_missing"] == 0 and soak["trial"]["generated"] > 10_000
+    assert soak["trial"]["generated"] == soak["trial"]["received"] + soak["trial"]["lost"]
+    assert soak["resident_before_bytes"] > 0
+    assert "resident memory" in (out / "forward.md").read_text()
     summaries = {summary["dut"]: summary for summary in scenario["summary"]}
     assert summaries["starocean"]["flood_to_starocean"]["median"] == 1
     assert summaries["starocean"]["flood_to_best_peer"] is None, "there was no peer"

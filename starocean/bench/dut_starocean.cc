@@ -137,6 +137,9 @@ DutCounts Starocean::counts() {
     }
     counts.flooded = flooded;
   }
+  if (const auto memory = ask("/v1/memory")) {
+    counts.frames_missing = memory->value("frames", Json::object()).value("missing", int64_t{0});
+  }
   return counts;
 }
 

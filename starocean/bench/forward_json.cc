@@ -90,6 +90,14 @@ Json json_of(const RateFound& found) {
           {"trial", json_of(found.trial)}};
 }
 
+Json json_of(const Soak& soak) {
+  Json object = {{"trial", json_of(soak.trial)},
+                 {"resident_before_bytes", soak.resident_before_bytes},
+                 {"resident_after_bytes", soak.resident_after_bytes}};
+  if (soak.frames_missing) object["frames_missing"] = *soak.frames_missing;
+  return object;
+}
+
 template <class T>
 void put(Json& object, const char* name, const std::optional<T>& value) {
   if (value) object[name] = json_of(*value);
@@ -113,6 +121,7 @@ Json json_of(const Turn& turn) {
   put(object, "ndr", turn.ndr);
   put(object, "delay_half_pdr", turn.delay_half);
   put(object, "delay_common_rate", turn.delay_common);
+  put(object, "soak", turn.soak);
   return object;
 }
 

@@ -76,12 +76,21 @@ struct RateFound {
   Trial trial;
 };
 
+// A long trial at 80 % of PDR: what is lost, and what grows.
+struct Soak {
+  Trial trial;
+  uint64_t resident_before_bytes = 0;  // of the device's processes; 0: it has none
+  uint64_t resident_after_bytes = 0;
+  std::optional<int64_t> frames_missing;  // afterwards: packet buffers that are nowhere
+};
+
 // What is done in one set-up.
 struct Measures {
   bool flood = true;
   bool pdr = true;
   bool ndr = true;
   bool delay = true;
+  double soak_seconds = 0;  // 0: none
 };
 
 // One device under test, set up once and measured. What was not measured is absent.
@@ -95,6 +104,7 @@ struct Turn {
   std::optional<RateFound> ndr;
   std::optional<Trial> delay_half;    // at 50 % of PDR
   std::optional<Trial> delay_common;  // at the same rate for all
+  std::optional<Soak> soak;
   uint64_t frames_verified = 0;
   uint64_t corrupted = 0;
   uint64_t duplicates = 0;

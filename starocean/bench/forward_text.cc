@@ -82,6 +82,19 @@ std::string verified(const ScenarioResult& result) {
 }
 
 // What is wrong with single devices: those that could not be measured first.
+std::string soak_text(const Soak& soak) {
+  constexpr double kMegabyte = 1 << 20;
+  const double grown_bytes = static_cast<double>(soak.resident_after_bytes) -
+                             static_cast<double>(soak.resident_before_bytes);
+  std::string text = fmt::format(
+      "{:.0f} s at 80 % of PDR, {:.3f} Mpps: {} of {} frames lost ({:.4f} %), resident memory "
+      "{:+.2f} MiB",
+      soak.trial.seconds, soak.trial.offered_pps / kMillion, soak.trial.lost, soak.trial.generated,
+      soak.trial.loss_ratio() * 100, grown_bytes / kMegabyte);
+  if (soak.frames_missing) text += fmt::format(", {} packet buffers missing", *soak.frames_missing);
+  return text;
+}
+
 Cells remarks(const ForwardResults& results) {
   Cells lines = results.notes;
   for (const DutInfo& dut : results.duts) {
@@ -90,9 +103,10 @@ Cells remarks(const ForwardResults& results) {
   }
   for (const ScenarioResult& scenario : results.scenarios) {
     for (const Turn& turn : scenario.turns) {
-      if (turn.failure.empty()) continue;
-      lines.push_back(fmt::format("{} in {}, repetition {}: {}", turn.dut, scenario.scenario.label,
-                                  turn.pair, turn.failure));
+      const auto place =
+          fmt::format("{} in {}, repetition {}", turn.dut, scenario.scenario.label, turn.pair);
+      if (turn.soak) lines.push_back(fmt::format("{}: {}", place, soak_text(*turn.soak)));
+      if (!turn.failure.empty()) lines.push_back(fmt::format("{}: {}", place, turn.failure));
     }
     for (const Summary& summary : scenario.summaries) {
       if (summary.corrupted + summary.duplicates == 0) continue;
@@ -172,6 +186,7 @@ std::string turn_text(const Turn& turn) {
                     turn.delay_half->sent_delay.p50_ns / kUs,
                     turn.delay_half->sent_delay.p99_ns / kUs));
   }
+  if (turn.soak) add(soak_text(*turn.soak));
   if (turn.corrupted != 0) add(fmt::format("{} CORRUPTED frames", turn.corrupted));
   if (!turn.failure.empty()) add(fmt::format("failed: {}", turn.failure));
   return fmt::format("{}", fmt::join(parts, ", "));

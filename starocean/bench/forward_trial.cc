@@ -310,4 +310,22 @@ Result<Trial> TrialRunner::run(double pps, double seconds) {
   return trial;
 }
 
+Result<Soak> TrialRunner::soak(double pps, double seconds) {
+  const auto resident_bytes = [this] {
+    uint64_t sum = 0;
+    for (const pid_t process : state_->watched.processes) {
+      if (const auto bytes = testbed::process_resident_bytes(process)) sum += *bytes;
+    }
+    return sum;
+  };
+  Soak soak;
+  soak.resident_before_bytes = resident_bytes();
+  auto trial = run(pps, seconds);
+  if (!trial) return fail(trial.error());
+  soak.trial = *trial;
+  soak.resident_after_bytes = resident_bytes();
+  if (state_->watched.counts) soak.frames_missing = state_->watched.counts().frames_missing;
+  return soak;
+}
+
 }  // namespace starocean::bench

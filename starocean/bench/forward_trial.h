@@ -22,6 +22,7 @@ namespace starocean::bench {
 struct DutCounts {
   std::optional<uint64_t> system_calls;
   std::optional<uint64_t> flooded;
+  std::optional<int64_t> frames_missing;  // packet buffers that are nowhere
 };
 
 class TrialRunner {
@@ -52,6 +53,8 @@ class TrialRunner {
 
   // `pps` 0: flood. An error if interrupted, or the generator fails.
   Result<Trial> run(double pps, double seconds);
+  // The same for so long that leaks show.
+  Result<Soak> soak(double pps, double seconds);
 
  private:
   struct State;

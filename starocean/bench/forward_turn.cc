@@ -19,6 +19,7 @@ constexpr double kFirstFactor = 1.3;
 constexpr double kLaterFactor = 1.04;
 constexpr double kNdrOfPdr = 0.9;
 constexpr double kVeryMany = 1e-9;
+constexpr double kSoakOfPdr = 0.8;
 
 double seconds_of(uint64_t ns) {
   return static_cast<double>(ns) / static_cast<double>(kNsPerSecond);
@@ -36,9 +37,11 @@ class TurnRun {
 
  private:
   Result<Trial> trial(double pps, double seconds);
+  void count(const Trial& trial);
   Result<RateFound> search(double loss_ratio, SearchStart start);
   Status measure_rates(Turn& turn);
   Status measure_delays(Turn& turn);
+  Status soak(Turn& turn);
   uint32_t mtu() const {
     constexpr uint32_t kEthernet = 1500, kHeaderAndFcs = 18;
     return std::max(kEthernet, traffic_.longest_frame_bytes() - kHeaderAndFcs);
@@ -99,18 +102,22 @@ Result<Trial> TurnRun::trial(double pps, double seconds) {
   auto trial = runner_->run(pps, seconds);
   if (!trial) return trial;
   if (Status alive = dut_->health(); !alive) return fail(alive.error());
-  ++counted_.trials;
-  counted_.frames_verified += trial->received;
-  counted_.corrupted += trial->corrupted;
-  counted_.duplicates += trial->duplicates;
-  counted_.reordered += trial->reordered;
-  if (trial->received != 0) {
-    counted_.least_share_in = std::min(counted_.least_share_in, trial->at_in.share);
-    counted_.least_share_end = std::min(counted_.least_share_end, trial->at_end.share);
-  }
-  counted_.stolen_s += seconds_of(trial->cpu.generator_cpu.stolen_ns) +
-                       seconds_of(trial->cpu.forwarder_cpu.stolen_ns);
+  count(*trial);
   return trial;
+}
+
+void TurnRun::count(const Trial& trial) {
+  ++counted_.trials;
+  counted_.frames_verified += trial.received;
+  counted_.corrupted += trial.corrupted;
+  counted_.duplicates += trial.duplicates;
+  counted_.reordered += trial.reordered;
+  if (trial.received != 0) {
+    counted_.least_share_in = std::min(counted_.least_share_in, trial.at_in.share);
+    counted_.least_share_end = std::min(counted_.least_share_end, trial.at_end.share);
+  }
+  counted_.stolen_s +=
+      seconds_of(trial.cpu.generator_cpu.stolen_ns) + seconds_of(trial.cpu.forwarder_cpu.stolen_ns);
 }
 
 Result<RateFound> TurnRun::search(double loss_ratio, SearchStart start) {
@@ -183,11 +190,22 @@ Status TurnRun::measure_delays(Turn& turn) {
   return {};
 }
 
+Status TurnRun::soak(Turn& turn) {
+  if (!turn.pdr || turn.pdr->search.pps < kVeryMany) return {};
+  say(fmt::format("{:.0f} s at 80 % of PDR", options_.measures.soak_seconds));
+  auto done = runner_->soak(turn.pdr->search.pps * kSoakOfPdr, options_.measures.soak_seconds);
+  if (!done) return fail(done.error());
+  count(done->trial);
+  turn.soak = *done;
+  return dut_->health();
+}
+
 Status TurnRun::measure(Turn& turn) {
   if (auto warm = trial(kWarmUpPps, std::min(kWarmUpSeconds, options_.trial_seconds)); !warm)
     return fail(warm.error());
   Status measured = measure_rates(turn);
   if (measured && options_.measures.delay) measured = measure_delays(turn);
+  if (measured && options_.measures.soak_seconds > 0) measured = soak(turn);
   return measured;
 }
 

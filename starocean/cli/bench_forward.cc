@@ -68,6 +68,9 @@ std::string command_of(const ForwardWords& words) {
       options.placement.generator_cpu, options.placement.checker_cpu,
       options.placement.forwarder_cpu);
   if (words.no_ndr) text += " --no-ndr";
+  if (options.measures.soak_seconds > 0) {
+    text += fmt::format(" --soak {}", options.measures.soak_seconds);
+  }
   if (options.receive_cpu >= 0) text += fmt::format(" --receive-cpu {}", options.receive_cpu);
   return text;
 }
@@ -194,6 +197,11 @@ void add_options(CLI::App& command, ForwardWords& words) {
       ->type_name("DIR");
   command.add_flag("--no-ndr", words.no_ndr,
                    "Leave out the search for the rate without any loss: half of the time");
+  command
+      .add_option("--soak", options.measures.soak_seconds,
+                  "At the end of a turn, so long at 80 % of PDR: loss, memory, packet buffers")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1.0, 86400.0), "");
   command.add_flag("--quick", words.quick, "A test of the instrument, in seconds; no result");
 }
 

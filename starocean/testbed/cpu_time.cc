@@ -67,4 +67,20 @@ Result<CpuTime> process_time(pid_t pid) {
   return CpuTime{.user_ns = ticks_to_ns(user), .system_ns = ticks_to_ns(system)};
 }
 
+Result<uint64_t> process_resident_bytes(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/status", pid));
+  uint64_t kilobytes = 0;
+  bool found = false;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string key;
+    uint64_t value = 0;
+    if (!(fields >> key >> value) || (key != "VmRSS:" && key != "HugetlbPages:")) continue;
+    kilobytes += value;
+    found = true;
+  }
+  if (!found) return fail(fmt::format("cannot read the memory of process {}", pid), "it has ended");
+  return kilobytes * 1024;
+}
+
 }  // namespace starocean::testbed

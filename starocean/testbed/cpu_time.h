@@ -1,5 +1,5 @@
 // Where CPU time went, from /proc/stat and /proc/PID/stat (proc(5)): per CPU, all processes and interrupts,
-// and per process. The kernel counts in ticks of 10 ms (USER_HZ); take differences over a second or more.
+// and per process; and a process's memory. The kernel counts in ticks of 10 ms (USER_HZ); take differences over a second or more.
 // Any thread.
 #pragma once
 
@@ -27,5 +27,8 @@ Result<CpuTime> cpu_time(int cpu);
 
 // User and system time of a process with all its threads; idle and interrupt stay 0.
 Result<CpuTime> process_time(pid_t pid);
+
+// Resident bytes of a process, huge pages included (VmRSS and HugetlbPages of /proc/PID/status).
+Result<uint64_t> process_resident_bytes(pid_t pid);
 
 }  // namespace starocean::testbed
