@@ -41,7 +41,7 @@ def run_load(daemon, *works, packets=30_000):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("memory", [{}, {"frames": 12800}], ids=["plenty", "few-frames"])
+@pytest.mark.parametrize("memory", [{}, {"frames": 18944}], ids=["plenty", "few-frames"])
 def test_floods_and_unicast_together(lab, workers, memory):
     daemon, (a, b, c) = lab.switched(3, workers=workers, memory=memory)
     a.ping(b.ipv4)

@@ -64,7 +64,7 @@ class Scene:
     def switched(self, ports=("lan1", "lan2"), start=True, workers=None, **options):
         """A daemon with one bridge of these ports, each with these options."""
         return self.starocean({
-            "version": 1, "node": "vm", "workers": workers or {"cpus": [0]}, "memory": {"frames": 16384},
+            "version": 1, "node": "vm", "workers": workers or {"cpus": [0]}, "memory": {"frames": 20480},
             "interfaces": {port: dict(options) for port in ports}, "bridges": {"lan": {"interfaces": list(ports)}},
         }, start)
 

@@ -16,7 +16,7 @@ constexpr std::string_view kLater = "Of a later version.";
 
 constexpr auto kPolls = std::to_array<SchemaChoice>({
     {"adaptive",
-     "look for packets while there are some, sleep in epoll when there were none for 50 µs"},
+     "look for packets while there are some, sleep when there were none for 50 to 200 µs"},
     {"busy",
      "never sleep, and have the kernel poll the device (SO_PREFER_BUSY_POLL): one CPU per worker "
      "at 100 %"},
