@@ -6,6 +6,7 @@
 #include <string>
 
 #include "starocean/base/result.h"
+#include "starocean/bench/gen_report.h"
 #include "starocean/bench/receiver.h"
 #include "starocean/bench/send_engine.h"
 #include "starocean/bench/traffic_parse.h"
@@ -16,7 +17,13 @@ struct GenOutput {
   std::ostream& out;  // the report
   std::ostream& err;  // notes and, on a terminal, progress
   bool json = false;
+
+  void note(const std::string& text) const { err << "starocean: " << text << std::endl; }
+  void print(const Json& report) const { out << report.dump(2) << '\n'; }
 };
+
+inline constexpr int kGenSchemaVersion = 1;  // of both commands' reports
+inline constexpr int kGenPollMs = 20;        // how often a run is looked at
 
 struct GenSendOptions {
   EngineOptions engine;

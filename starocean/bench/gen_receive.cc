@@ -7,7 +7,6 @@
 
 #include "starocean/base/clock.h"
 #include "starocean/base/rlimits.h"
-#include "starocean/bench/gen_report.h"
 #include "starocean/bench/session.h"
 #include "starocean/control/text_table.h"
 
@@ -15,14 +14,6 @@ namespace starocean::bench {
 namespace {
 
 using control::grouped;
-
-constexpr int kSchemaVersion = 1;
-constexpr int kIndent = 2;
-constexpr int kPollMs = 20;
-
-void note(const GenOutput& output, const std::string& text) {
-  output.err << "starocean: " << text << std::endl;
-}
 
 bool all_here(const GenReceiveOptions& options, const ReceiveReport& report) {
   return options.count != 0 && report.distinct() + report.unattributed >= options.count;
@@ -49,7 +40,7 @@ ReceiveEnd watch_receiving(const GenReceiveOptions& options, Receiver& receiver,
   uint64_t before = 0;
   ReceiveEnd end;
   for (;;) {
-    end.interrupted = signals.wait(kPollMs);
+    end.interrupted = signals.wait(kGenPollMs);
     end.report = receiver.read();
     const uint64_t now_ns = monotonic_ns();
     const uint64_t last_ns = end.report.last_ns;
@@ -79,7 +70,7 @@ void print_received(const GenReceiveOptions& options, const Receiver& receiver,
     if (list && flows.size() > 1) output.out << '\n' << to_text(flows);
     return;
   }
-  Json json = {{"schema_version", kSchemaVersion},
+  Json json = {{"schema_version", kGenSchemaVersion},
                {"command", "gen receive"},
                {"interface", options.receiver.device},
                {"attach", xsk::to_string(receiver.mode())},
@@ -93,7 +84,7 @@ void print_received(const GenReceiveOptions& options, const Receiver& receiver,
     json["per_flow"] = Json::array();
     for (const FlowReport& flow : flows) json["per_flow"].push_back(to_json(flow));
   }
-  output.out << json.dump(kIndent) << '\n';
+  output.print(json);
 }
 
 }  // namespace
@@ -104,9 +95,9 @@ Status run_gen_receive(const GenReceiveOptions& options, const GenOutput& output
   if (!signals) return fail(signals.error());
   auto receiver = Receiver::create(options.receiver);
   if (!receiver) return fail(receiver.error());
-  note(output, fmt::format("receiving on '{}', {} XDP, {} flow(s), stream {}",
-                           options.receiver.device, xsk::to_string(receiver->mode()),
-                           options.receiver.flows, options.receiver.stream));
+  output.note(fmt::format("receiving on '{}', {} XDP, {} flow(s), stream {}",
+                          options.receiver.device, xsk::to_string(receiver->mode()),
+                          options.receiver.flows, options.receiver.stream));
   ReceiveEnd end;
   {
     ProgressLine progress(output.err);

@@ -8,7 +8,6 @@
 #include "starocean/base/rlimits.h"
 #include "starocean/bench/egress_device.h"
 #include "starocean/bench/gen_command.h"
-#include "starocean/bench/gen_report.h"
 #include "starocean/bench/session.h"
 #include "starocean/control/text_table.h"
 
@@ -16,14 +15,6 @@ namespace starocean::bench {
 namespace {
 
 using control::grouped;
-
-constexpr int kSchemaVersion = 1;
-constexpr int kIndent = 2;
-constexpr int kPollMs = 20;
-
-void note(const GenOutput& output, const std::string& text) {
-  output.err << "starocean: " << text << std::endl;
-}
 
 std::string send_progress(const SendReport& now, const SendReport& before, double step_s) {
   const double pps = static_cast<double>(now.generated - before.generated) / step_s;
@@ -36,7 +27,7 @@ bool watch_sending(SendEngine& engine, EndSignals& signals, ProgressLine& progre
   SendReport before;
   uint64_t shown_ns = monotonic_ns();
   while (engine.running()) {
-    if (signals.wait(kPollMs)) return true;
+    if (signals.wait(kGenPollMs)) return true;
     const uint64_t now_ns = monotonic_ns();
     const double step_s =
         static_cast<double>(now_ns - shown_ns) / static_cast<double>(kNsPerSecond);
@@ -65,7 +56,7 @@ void print_json(const GenSendOptions& options, const EngineInfo& engine, const S
   Json result = to_json(report, options.load);
   // Recorded times have no rate; how late frames were is in max_late_ns.
   if (options.engine.replay.recorded) result["rate_reached"] = nullptr;
-  Json json = {{"schema_version", kSchemaVersion},
+  Json json = {{"schema_version", kGenSchemaVersion},
                {"command", "gen send"},
                {"interface", options.engine.device},
                {"engine", engine.name},
@@ -80,7 +71,7 @@ void print_json(const GenSendOptions& options, const EngineInfo& engine, const S
     json["capture"] = to_json(*capture);
     json["capture"]["file"] = options.capture_path;
   }
-  output.out << json.dump(kIndent) << '\n';
+  output.print(json);
 }
 
 void print_sent(const GenSendOptions& options, const EngineInfo& engine, const SendReport& report,
@@ -109,8 +100,8 @@ Status judge_sent(const GenSendOptions& options, const EngineInfo& engine, const
                 "`ethtool -K DEV gro on`, or use `--engine xsk`");
   }
   if (!report.reached(options.load)) {
-    note(output, fmt::format("note: the rate was not reached: {:.0f} pps of {:.0f} asked for",
-                             report.generated_per_second(), options.load.frames_per_second));
+    output.note(fmt::format("note: the rate was not reached: {:.0f} pps of {:.0f} asked for",
+                            report.generated_per_second(), options.load.frames_per_second));
   }
   return {};
 }
@@ -132,14 +123,15 @@ Status load_capture(GenSendOptions& options, const GenOutput& output) {
   }
   const uint64_t left_out = capture->cut_off() + capture->too_long() + capture->too_short();
   if (left_out != 0) {
-    note(output, fmt::format("note: {} frames of the capture are left out: {} have only their "
-                             "beginning there, {} are longer than {} bytes, {} shorter than 14",
-                             grouped(left_out), capture->cut_off(), capture->too_long(),
-                             longest - kFcsBytes, capture->too_short()));
+    output.note(
+        fmt::format("note: {} frames of the capture are left out: {} have only their "
+                    "beginning there, {} are longer than {} bytes, {} shorter than 14",
+                    grouped(left_out), capture->cut_off(), capture->too_long(), longest - kFcsBytes,
+                    capture->too_short()));
   }
   if (!capture->ends_early().empty()) {
-    note(output, fmt::format("note: the capture ends early, {} frames of it are sent: {}",
-                             grouped(capture->frames()), capture->ends_early()));
+    output.note(fmt::format("note: the capture ends early, {} frames of it are sent: {}",
+                            grouped(capture->frames()), capture->ends_early()));
   }
   engine.capture = std::make_shared<const Capture>(std::move(*capture));
   return {};
@@ -156,9 +148,9 @@ Status run_gen_send(const GenSendOptions& asked, const GenOutput& output) {
   auto made = SendEngine::make(options.engine);
   if (!made) return fail(made.error());
   SendEngine& engine = **made;
-  note(output, fmt::format("sending on '{}' by {}: {}", options.engine.device,
-                           to_text(engine.info()), engine.info().reason));
-  if (!engine.info().note.empty()) note(output, "note: " + engine.info().note);
+  output.note(fmt::format("sending on '{}' by {}: {}", options.engine.device,
+                          to_text(engine.info()), engine.info().reason));
+  if (!engine.info().note.empty()) output.note("note: " + engine.info().note);
   if (Status started = engine.start(options.load); !started) return started;
   bool interrupted = false;
   {

@@ -57,7 +57,7 @@ class EchoResponder {
   // Answers what has arrived, one batch at most; returns the packets seen.
   uint32_t poll_once();
   // The kernel has not taken all answers yet: call poll_once() again soon, also if nothing arrives.
-  bool transmit_pending() { return socket_->transmit_pending(); }
+  bool transmit_pending() { return socket_->pending_transmissions() != 0; }
   // Readable when there is something to do.
   int fd() const { return socket_->fd(); }
 

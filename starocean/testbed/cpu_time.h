@@ -1,6 +1,6 @@
 // Where CPU time went, from /proc/stat and /proc/PID/stat (proc(5)): per CPU, all processes and interrupts,
-// and per process; and a process's memory. The kernel counts in ticks of 10 ms (USER_HZ); take differences over a second or more.
-// Any thread.
+// and per process; and a process's memory. The kernel counts in ticks of 10 ms (USER_HZ); take differences
+// over a second or more. Any thread.
 #pragma once
 
 #include <sys/types.h>

@@ -93,9 +93,7 @@ class XskSocket {
   // woken, just after it has been looked at.) A device that is full, as a veth may be in copy mode, is left alone
   // for 25 us: the kernel would drop a packet with each call. Never spins on a dead device.
   bool flush(FramePool& pool);
-  // Published and not yet taken by the kernel: flush() has more to do.
-  bool transmit_pending() { return tx_.pending() != 0; }
-  // How many descriptors.
+  // Descriptors published and not yet taken by the kernel: while there are any, flush() has more to do.
   uint32_t pending_transmissions() { return tx_.pending(); }
   // Makes the kernel receive, when it has asked for that or busy polling is on: call it when receive()
   // has brought nothing.
