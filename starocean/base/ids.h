@@ -32,6 +32,8 @@ using PortId = StrongId<struct PortTag, uint16_t>;    // a logical interface of 
 using QueueId = StrongId<struct QueueTag, uint16_t>;  // a receive/transmit queue pair of one device
 using WorkerId = StrongId<struct WorkerTag, uint16_t>;  // a worker thread
 using BridgeId = StrongId<struct BridgeTag, uint16_t>;  // a learning domain
+// What routes: an attached device, a VLAN of one, or a VLAN of a bridge.
+using InterfaceId = StrongId<struct InterfaceTag, uint16_t>;
 
 }  // namespace starocean
 
