@@ -74,10 +74,13 @@ void Egress::transmit(Packet& packet, const Port& to, PortQueue& queue) {
   }
 }
 
-bool Egress::push(HandoffRing& ring, Packet& packet, PortId port, Stage stage) {
+bool Egress::push(HandoffRing& ring, Packet& packet, PortId port, Stage stage,
+                  InterfaceId interface) {
   if (ring.room() < packet.buffers()) return false;
   if (packet.rest.empty()) {
-    return ring.push(to_item(packet.head, port, stage, false, packet.len_bytes));
+    HandoffItem item = to_item(packet.head, port, stage, false, packet.len_bytes);
+    item.interface = interface;
+    return ring.push(item);
   }
   // In one push: the consumer must never see half a packet.
   std::array<HandoffItem, kMaxBuffers> items;
@@ -87,6 +90,7 @@ bool Egress::push(HandoffRing& ring, Packet& packet, PortId port, Stage stage) {
     items[count++] =
         to_item(packet.rest[i], port, stage, i + 1 < packet.rest.size(), packet.len_bytes);
   }
+  items[0].interface = interface;
   ring.push(std::span<const HandoffItem>(items.data(), count));
   return true;
 }
@@ -103,6 +107,14 @@ void Egress::hand_off(Packet& packet, const Port& to, PortQueue& queue) {
 void Egress::punt(Packet& packet, const Port& in) {
   if (!push(mesh_.to_control(self_), packet, in.id, Stage::kPunt)) {
     drop(packet, in.id, PortCounter::drop_punt_full);
+    return;
+  }
+  woken_.back() = true;
+}
+
+void Egress::deliver(Packet& packet, PortId in, const RoutedInterface& to) {
+  if (!push(mesh_.to_control(self_), packet, in, Stage::kDeliver, to.id)) {
+    drop(packet, in, PortCounter::drop_punt_full);
     return;
   }
   woken_.back() = true;

@@ -34,6 +34,9 @@ class Egress {
   void flood(Packet& packet, const Port& from, const Bridge& bridge);
   // To Linux, as if the interface had received it without us.
   void punt(Packet& packet, const Port& in);
+  // To Linux, as if `to`, a TAP device of ours, had received it; the frame is untagged. `in` is where the
+  // packet came from, for the counters.
+  void deliver(Packet& packet, PortId in, const RoutedInterface& to);
   void drop(Packet& packet, PortId where, PortCounter reason);
 
   // Packets that other workers handed to this one. Returns how many.
@@ -50,7 +53,8 @@ class Egress {
   void transmit(Packet& packet, const Port& to, PortQueue& queue);
   void hand_off(Packet& packet, const Port& to, PortQueue& queue);
   bool copy(const Packet& packet, Packet& result, std::span<xsk::Buffer> rest);
-  bool push(HandoffRing& ring, Packet& packet, PortId port, Stage stage);
+  bool push(HandoffRing& ring, Packet& packet, PortId port, Stage stage,
+            InterfaceId interface = InterfaceId::none());
   void release(Packet& packet);
 
   WorkerId self_;

@@ -12,16 +12,22 @@
 namespace starocean::dataplane {
 
 // The pipeline stage at which the receiver goes on.
-enum class Stage : uint8_t { kTransmit, kPunt };
+enum class Stage : uint8_t {
+  kTransmit,       // out of `port`
+  kPunt,           // control thread: to Linux, as received on `port`
+  kDeliver,        // control thread: to Linux, on the TAP device of `interface`
+  kFromInterface,  // worker: Linux sent it on the TAP device of `interface`, untagged
+};
 
 struct HandoffItem {
   xsk::FrameIndex frame = xsk::kNoFrame;
   uint16_t offset_bytes = 0;
   uint16_t len_bytes = 0;
-  PortId port;  // egress for kTransmit, ingress for kPunt
+  PortId port;  // egress for kTransmit, ingress for kPunt and kDeliver
   Stage stage = Stage::kTransmit;
   bool more = false;
   uint32_t packet_bytes = 0;  // of the whole packet
+  InterfaceId interface;      // for kDeliver and kFromInterface
   uint32_t peer = 0;          // tunnel peer, for stages that keep order per peer
   uint64_t sequence = 0;      // position within the peer's flow
 };

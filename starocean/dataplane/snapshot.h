@@ -9,6 +9,8 @@
 
 #include "starocean/base/ids.h"
 #include "starocean/dataplane/bridge_macs.h"
+#include "starocean/net/ip_prefix.h"
+#include "starocean/table/fib.h"
 #include "starocean/xsk/socket.h"
 
 namespace starocean::dataplane {
@@ -23,6 +25,13 @@ struct PortQueue {
   bool tx_dirty = false;
 };
 
+// A VLAN that routes, or that Linux has a device for.
+struct VlanInterface {
+  uint16_t vlan = 0;
+  InterfaceId interface;
+  uint64_t mac = 0;  // of the Linux device, as net::MacAddress::as_u64()
+};
+
 struct Port {
   PortId id;
   bool attached = false;  // false: a gap left by an absent device; nothing else is valid
@@ -30,7 +39,9 @@ struct Port {
   bool multi_buffer = false;      // transmits packets of several frames
   bool finish_checksums = false;  // Linux peers on veth leave TCP/UDP checksums unfinished
   bool can_punt = false;
-  BridgeId bridge;  // none: everything received is dropped
+  BridgeId bridge;                   // none: not switched
+  InterfaceId routed;                // none: what comes untagged is not routed
+  std::vector<VlanInterface> vlans;  // VLANs of this device that route, by number (`vlans:`)
   uint32_t mtu_bytes = 0;
   uint64_t mac = 0;                  // of the device
   std::vector<PortQueue*> tx_queue;  // by worker: its own queue where it has one, else another's
@@ -41,12 +52,56 @@ struct Bridge {
   uint32_t aging_ms = 300'000;
   std::shared_ptr<BridgeMacs> macs;
   std::vector<PortId> members;
+  std::vector<VlanInterface> vlan_interfaces;  // by VLAN (`vlan_interfaces:`)
+};
+
+// Whether a source address must be reachable (RFC 3704): over the interface that it came from, or at all.
+enum class ReversePath : uint8_t { kNone, kLoose, kStrict };
+
+// What routes, or is shown to Linux as a device without routing (then `vrf` is kNoVrf): an attached device as a
+// whole (`port`), a VLAN of it (`port` and `vlan`), or a VLAN of a bridge (`bridge` and `vlan`).
+struct RoutedInterface {
+  static constexpr uint16_t kNoVrf = 0xffff;
+
+  InterfaceId id;
+  bool active =
+      false;  // false: a gap left by what has gone, or up in name only; nothing else is valid
+  uint32_t ifindex = 0;  // of the Linux device: the attached one, the VLAN device, or our TAP
+  PortId port;
+  BridgeId bridge;
+  uint16_t vlan = 0;  // 0: untagged
+  uint16_t vrf = kNoVrf;
+  bool is_tap = false;  // the Linux device is a TAP of ours: frames go there by Egress::deliver()
+  uint64_t mac = 0;
+  uint32_t mtu_bytes = 1500;
+  // Where ICMP errors come from; unspecified: the interface has no address (RFC 1812, 4.3.2.4).
+  net::Ipv4Address source4;
+  net::Ipv6Address source6;
+  ReversePath reverse_path = ReversePath::kNone;
+  // TCP's maximum segment size is lowered to what fits this MTU, in both directions; 0: left alone.
+  uint32_t mss_clamp_mtu_bytes = 0;
+};
+
+// `ip rule`, in order of preference: the first whose selectors match and whose table has a route decides.
+struct RouteRule {
+  net::IpFamily family = net::IpFamily::kIpv4;
+  InterfaceId in;                            // none: any
+  net::IpPrefix source;                      // length 0: any
+  const table::Fib::Table* table = nullptr;  // null: `kind` decides, as for "blackhole" rules
+  table::RouteKind kind = table::RouteKind::kForward;
+};
+
+struct Vrf {
+  std::vector<RouteRule> rules4, rules6;
 };
 
 struct Snapshot {
   uint64_t generation = 0;
   std::vector<Port> ports;                             // by PortId
   std::vector<Bridge> bridges;                         // by BridgeId
+  std::vector<RoutedInterface> interfaces;             // by InterfaceId
+  std::vector<Vrf> vrfs;                               // by number
+  table::Fib* fib = nullptr;                           // null: nothing routes
   std::vector<std::vector<PortQueue*>> worker_queues;  // by WorkerId
 };
 

@@ -10,8 +10,8 @@ std::string to_string_either(const Ipv6Address& address) {
 }
 
 std::string IpPrefix::to_string() const {
-  const std::string text = family == IpFamily::kIpv4 ? Ipv4Address(host4()).to_string()
-                                                     : address.to_string();
+  const std::string text =
+      family == IpFamily::kIpv4 ? Ipv4Address(host4()).to_string() : address.to_string();
   return fmt::format("{}/{}", text, length);
 }
 

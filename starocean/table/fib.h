@@ -55,8 +55,9 @@ enum class RouteKind : uint8_t {
 
 struct NextHop {
   uint32_t ifindex = 0;
-  std::optional<net::Ipv6Address> gateway;  // IPv4 mapped (an IPv4 route may have an IPv6 gateway); none: connected
-  uint32_t weight = 1;                      // 1 to 256, as rtnh_hops + 1
+  std::optional<net::Ipv6Address>
+      gateway;          // IPv4 mapped (an IPv4 route may have an IPv6 gateway); none: connected
+  uint32_t weight = 1;  // 1 to 256, as rtnh_hops + 1
   bool operator==(const NextHop&) const = default;
 };
 
@@ -82,7 +83,7 @@ enum class NeighbourState : uint8_t {
 struct alignas(64) Adjacency {
   // MAC address as MacAddress::as_u64() gives it, shifted left by 16; NeighbourState in the low byte.
   std::atomic<uint64_t> word{0};
-  std::atomic<uint16_t> interface{0xffff};  // InterfaceId, none while the device is not bound
+  std::atomic<uint16_t> interface { 0xffff };  // InterfaceId, none while the device is not bound
   // Set by the data path when it uses the adjacency, taken by the control thread, which keeps neighbours in
   // use alive. Written only when it is not set already.
   std::atomic<uint8_t> used{0};
@@ -92,7 +93,9 @@ struct alignas(64) Adjacency {
   NeighbourState state() const { return state_of(word.load(std::memory_order_acquire)); }
   static NeighbourState state_of(uint64_t word) { return static_cast<NeighbourState>(word & 0xff); }
   static uint64_t mac_of(uint64_t word) { return word >> 16; }
-  InterfaceId interface_id() const { return InterfaceId(interface.load(std::memory_order_relaxed)); }
+  InterfaceId interface_id() const {
+    return InterfaceId(interface.load(std::memory_order_relaxed));
+  }
   void mark_used() {
     if (used.load(std::memory_order_relaxed) == 0) used.store(1, std::memory_order_relaxed);
   }
@@ -130,7 +133,8 @@ class Fib {
   bool remove_route(Table& table, const net::IpPrefix& prefix);
   size_t route_count(const Table& table, net::IpFamily family) const;
 
-  Status set_neighbour(uint32_t ifindex, const net::Ipv6Address& address, NeighbourState state, net::MacAddress mac);
+  Status set_neighbour(uint32_t ifindex, const net::Ipv6Address& address, NeighbourState state,
+                       net::MacAddress mac);
   // Routes may go on leading through it: then it is unresolved.
   void remove_neighbour(uint32_t ifindex, const net::Ipv6Address& address);
   // The device is, or is no longer, an interface of ours.
@@ -143,15 +147,18 @@ class Fib {
   void collect();
   // For `show route`: the stored route of exactly that prefix; and the longest match with its prefix.
   std::optional<Route> route_of(const Table& table, const net::IpPrefix& prefix) const;
-  std::optional<std::pair<net::IpPrefix, Route>> longest_match(const Table& table, const net::Ipv6Address& address) const;
+  std::optional<std::pair<net::IpPrefix, Route>> longest_match(
+      const Table& table, const net::Ipv6Address& address) const;
   size_t memory_bytes() const;
 
   // --- Workers ---
   RouteIndex lookup4(const Table& table, uint32_t address_host) const;
   RouteIndex lookup6(const Table& table, const net::Ipv6Address& address) const;
   // Many at once, with the memory accesses overlapped. Equal lengths, at most a batch.
-  void lookup4(const Table& table, std::span<const uint32_t> addresses_host, std::span<RouteIndex> routes) const;
-  void lookup6(const Table& table, std::span<const net::Ipv6Address> addresses, std::span<RouteIndex> routes) const;
+  void lookup4(const Table& table, std::span<const uint32_t> addresses_host,
+               std::span<RouteIndex> routes) const;
+  void lookup6(const Table& table, std::span<const net::Ipv6Address> addresses,
+               std::span<RouteIndex> routes) const;
   // `destination` (IPv4 mapped) finds the neighbour of a connected network; `flow_hash` chooses among several
   // next hops: equal hashes go the same way. Any route index, 0 included.
   Decision decide(RouteIndex route, const net::Ipv6Address& destination, uint32_t flow_hash) const;
