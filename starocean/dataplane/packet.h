@@ -44,6 +44,21 @@ struct Batch {
   std::span<Packet> all() { return {packets.data(), count}; }
 };
 
+// Packets between switch and router, without a VLAN tag, each with the routed interface that it enters by (towards the
+// router) or leaves by (from it). Owns their frames; `rest` holds the buffers behind the first.
+struct RoutedPacket {
+  Packet packet;
+  InterfaceId interface;
+};
+struct RoutedBatch {
+  uint32_t count = 0;
+  uint32_t rest_used = 0;
+  std::array<RoutedPacket, kBatchPackets> packets;
+  std::array<xsk::Buffer, kBatchPackets> rest;
+
+  std::span<RoutedPacket> all() { return {packets.data(), count}; }
+};
+
 // Takes the buffers of whole packets that a socket delivered.
 inline void fill_batch(Batch& batch, PortId in_port, std::span<xsk::RxBuffer> buffers) {
   batch.in_port = in_port;

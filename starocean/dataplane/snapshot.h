@@ -52,7 +52,7 @@ struct Bridge {
   uint32_t aging_ms = 300'000;
   std::shared_ptr<BridgeMacs> macs;
   std::vector<PortId> members;
-  std::vector<VlanInterface> vlan_interfaces;  // by VLAN (`vlan_interfaces:`)
+  std::vector<VlanInterface> vlan_interfaces = {};  // by VLAN (`vlan_interfaces:`)
 };
 
 // Whether a source address must be reachable (RFC 3704): over the interface that it came from, or at all.
