@@ -6,10 +6,11 @@
  *   1. exact claims: EtherType; protocol, destination address, destination port; ARP and ND target
  *   2. ICMP errors that quote a packet sent from a claimed address and port
  *   3. fragments to an address with claims: user space reassembles them, or gives them back
- *   4. everything else: Linux
+ *   4. by the interface's mode: every frame; or those to be routed, those to Linux's own addresses excepted
+ *   5. everything else: Linux
  *
  * A claimed frame whose queue has no socket goes to Linux too, so that an interface keeps working while
- * user space starts, stops, or is dead. With claim_all set, step 1 claims every frame.
+ * user space starts, stops, or is dead.
  */
 #include "parse.h"
 
@@ -44,9 +45,19 @@ struct {
 	__uint(max_entries, 1);
 } counters SEC(".maps");
 
-const volatile __u32 claim_all = 0;          /* the whole interface */
 const volatile __u32 look_through_vlan = 0;  /* claims also match inside one or two VLAN tags */
 const volatile __u32 stamp_arrival = 0;      /* put the time in front of what goes to user space */
+/* Addresses of Linux itself, for STEER_TRANSIT. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct steer_address);
+	__type(value, __u8);
+	__uint(max_entries, STEER_MAX_LOCAL);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+} local SEC(".maps");
+
+__u32 steer_mode = STEER_BY_RULE;
+struct steer_route steer_route = {};
 __u32 steer_shapes = 0;                      /* bit (1 << shape): claims of that shape exist */
 
 static __always_inline int find(void *map, const struct tuple *tuple, __u8 shape)
@@ -155,6 +166,75 @@ static __always_inline int frame_is_claimed(struct xdp_md *ctx, __u32 shapes)
 	}
 }
 
+static __always_inline int is_local(const struct steer_address *address)
+{
+	return bpf_map_lookup_elem(&local, address) != 0;
+}
+
+static __always_inline int ip4_is_transit(struct cursor *cursor)
+{
+	struct iphdr *ip = take(cursor, sizeof(*ip));
+	struct steer_address address = {.word = {0, 0, bpf_htonl(0xffff), 0}};
+
+	/* Class D and E: 224.0.0.0 and above, multicast, reserved, and the limited broadcast. */
+	if (!ip || (ip->daddr & bpf_htonl(0xe0000000)) == bpf_htonl(0xe0000000))
+		return 0;
+	address.word[3] = ip->daddr;
+	return !is_local(&address);
+}
+
+static __always_inline int ip6_is_transit(struct cursor *cursor)
+{
+	struct ipv6hdr *ip = take(cursor, sizeof(*ip));
+	struct steer_address address;
+
+	if (!ip)
+		return 0;
+	__builtin_memcpy(&address, &ip->daddr, sizeof(address));
+	if ((address.word[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000) ||
+	    (address.word[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
+		return 0;
+	return !is_local(&address);
+}
+
+static __always_inline int has_vlan(const __u64 *vlans, __u32 id)
+{
+	return (vlans[(id >> 6) & 63] >> (id & 63)) & 1;
+}
+
+/* Not inline: the verifier then walks it once. */
+__attribute__((noinline)) int is_transit(struct xdp_md *ctx)
+{
+	struct cursor cursor = cursor_at(ctx, 0);
+	struct ethhdr *ethernet = take(&cursor, sizeof(*ethernet));
+	__u16 ether_type;
+
+	if (!ethernet)
+		return 0;
+	ether_type = ethernet->h_proto;
+	if (ether_type == bpf_htons(ETH_P_8021Q)) {
+		struct vlan_header *tag = take(&cursor, sizeof(*tag));
+		__u32 id;
+
+		if (!tag)
+			return 0;
+		id = bpf_ntohs(tag->tci) & 0xfff;
+		if (has_vlan(steer_route.whole_vlans, id))
+			return 1;
+		if (!has_vlan(steer_route.vlans, id))
+			return 0;
+		ether_type = tag->ether_type;
+	} else if (!steer_route.untagged) {
+		return 0;
+	}
+	for (int i = 0; i < ETH_ALEN; i++)
+		if (ethernet->h_dest[i] != steer_route.mac[i])
+			return 0;
+	if (ether_type == bpf_htons(ETH_P_IP))
+		return ip4_is_transit(&cursor);
+	return ether_type == bpf_htons(ETH_P_IPV6) && ip6_is_transit(&cursor);
+}
+
 /* As metadata: the kernel carries it along in front of the frame, where there is room for it. */
 static __always_inline void stamp(struct xdp_md *ctx)
 {
@@ -176,7 +256,8 @@ static __always_inline int steer(struct xdp_md *ctx)
 
 	if (!counted)
 		return XDP_PASS;
-	if (!claim_all && (!shapes || !frame_is_claimed(ctx, shapes))) {
+	if (steer_mode != STEER_WHOLE && !(shapes && frame_is_claimed(ctx, shapes)) &&
+	    !(steer_mode == STEER_TRANSIT && is_transit(ctx))) {
 		counted->passed++;
 		return XDP_PASS;
 	}

@@ -40,4 +40,32 @@ struct steer_counters {
 
 #define STEER_MAX_CLAIMS 16384
 
+/* What goes to user space besides the claims. */
+enum steer_mode {
+	STEER_BY_RULE = 0, /* nothing */
+	STEER_WHOLE = 1,   /* every frame */
+	STEER_TRANSIT = 2, /* what is to be routed: see struct steer_route */
+};
+
+/*
+ * STEER_TRANSIT. Untagged frames (if `untagged`) and those of the VLANs in `vlans` go to user space when they are
+ * IP packets to the interface's own MAC address that are meant for somebody else: not for an address in the map
+ * `local`, not multicast, not link-local. Of the VLANs in `whole_vlans` every frame goes to user space. All else is
+ * Linux's: ARP, neighbour discovery, routing protocols, its own traffic. VLANs are bits: of 64 in a word, the
+ * lowest first.
+ */
+struct steer_route {
+	__u8 mac[6];
+	__u16 untagged;
+	__u64 vlans[64];
+	__u64 whole_vlans[64];
+};
+
+/* An address of Linux's, in network byte order; IPv4 as ::ffff:a.b.c.d. */
+struct steer_address {
+	__u32 word[4];
+};
+
+#define STEER_MAX_LOCAL 65536
+
 #endif

@@ -172,36 +172,44 @@ void Egress::drop(Packet& packet, PortId where, PortCounter reason) {
 }
 
 uint32_t Egress::take_handoffs() {
-  uint32_t packets = 0;
+  uint32_t packets = take_from(mesh_.from_control(self_));
   for (uint32_t i = 0; i < mesh_.workers(); ++i) {
     const WorkerId from(static_cast<uint16_t>(i));
-    if (from == self_) continue;
-    HandoffRing& ring = mesh_.between(from, self_);
-    // A producer pushes whole packets, so that no packet is cut by the end of what is visible.
-    for (uint32_t budget = HandoffMesh::kRingItems; budget > 0; --budget) {
-      HandoffItem item;
-      if (!ring.pop(item)) break;
-      Packet packet;
-      size_t rest_count = 0;
-      packet.head = to_buffer(item);
-      packet.len_bytes = item.packet_bytes;
-      const PortId to = item.port;
-      while (item.more && ring.pop(item)) rest_[rest_count++] = to_buffer(item);
-      packet.rest = {rest_.data(), rest_count};
-      ++packets;
-      // The configuration may have changed since it was pushed.
-      const Port& port = snapshot_->ports[to.index()];
-      if (const PortCounter reason = refusal(packet, port); reason != PortCounter::kCount) {
-        drop(packet, to, reason);
-      } else if (PortQueue& queue = *port.tx_queue[self_.index()]; queue.owner == self_) {
-        transmit(packet, port, queue);
-      } else {
-        hand_off(packet, port, queue);
-      }
-    }
+    if (from != self_) packets += take_from(mesh_.between(from, self_));
   }
   if (packets != 0) worker_counters_.add(WorkerCounter::handoff_in, packets);
   return packets;
+}
+
+// A producer pushes whole packets, so that no packet is cut by the end of what is visible.
+uint32_t Egress::take_from(HandoffRing& ring) {
+  uint32_t packets = 0;
+  for (uint32_t budget = HandoffMesh::kRingItems; budget > 0; --budget) {
+    HandoffItem item;
+    if (!ring.pop(item)) break;
+    Packet packet;
+    size_t rest_count = 0;
+    packet.head = to_buffer(item);
+    packet.len_bytes = item.packet_bytes;
+    HandoffItem more = item;
+    while (more.more && ring.pop(more)) rest_[rest_count++] = to_buffer(more);
+    packet.rest = {rest_.data(), rest_count};
+    ++packets;
+    resume(packet, item);
+  }
+  return packets;
+}
+
+// The configuration may have changed since it was pushed.
+void Egress::resume(Packet& packet, const HandoffItem& item) {
+  const Port& port = snapshot_->ports[item.port.index()];
+  if (const PortCounter reason = refusal(packet, port); reason != PortCounter::kCount) {
+    drop(packet, item.port, reason);
+  } else if (PortQueue& queue = *port.tx_queue[self_.index()]; queue.owner == self_) {
+    transmit(packet, port, queue);
+  } else {
+    hand_off(packet, port, queue);
+  }
 }
 
 bool Egress::flush() {

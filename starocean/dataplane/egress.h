@@ -39,7 +39,7 @@ class Egress {
   void deliver(Packet& packet, PortId in, const RoutedInterface& to);
   void drop(Packet& packet, PortId where, PortCounter reason);
 
-  // Packets that other workers handed to this one. Returns how many.
+  // Packets that other workers and the control thread handed to this one. Returns how many.
   uint32_t take_handoffs();
   // Starts transmission on every queue that got packets, and wakes the workers that got some. Returns
   // false when a transmit ring is not drained yet.
@@ -52,6 +52,8 @@ class Egress {
   PortCounter refusal(const Packet& packet, const Port& to) const;
   void transmit(Packet& packet, const Port& to, PortQueue& queue);
   void hand_off(Packet& packet, const Port& to, PortQueue& queue);
+  uint32_t take_from(HandoffRing& ring);
+  void resume(Packet& packet, const HandoffItem& item);
   bool copy(const Packet& packet, Packet& result, std::span<xsk::Buffer> rest);
   bool push(HandoffRing& ring, Packet& packet, PortId port, Stage stage,
             InterfaceId interface = InterfaceId::none());

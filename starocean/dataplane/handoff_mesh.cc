@@ -4,7 +4,7 @@ namespace starocean::dataplane {
 
 Result<std::unique_ptr<HandoffMesh>> HandoffMesh::create(xsk::Umem& umem, uint32_t workers) {
   std::unique_ptr<HandoffMesh> mesh(new HandoffMesh(workers));
-  for (uint32_t i = 0; i < workers * workers; ++i) {
+  for (uint32_t i = 0; i < workers * (workers + 1); ++i) {
     auto slots = umem.allocate<HandoffItem>(kRingItems);
     if (!slots) return fail(slots.error());
     mesh->rings_.push_back(std::make_unique<HandoffRing>(*slots));
@@ -18,7 +18,7 @@ Result<std::unique_ptr<HandoffMesh>> HandoffMesh::create(xsk::Umem& umem, uint32
 }
 
 uint32_t HandoffMesh::frames_to(WorkerId worker) const {
-  size_t frames = 0;
+  size_t frames = rings_[workers_ * workers_ + worker.index()]->size();
   for (uint32_t from = 0; from < workers_; ++from) {
     if (from != worker.index()) frames += rings_[from * workers_ + worker.index()]->size();
   }

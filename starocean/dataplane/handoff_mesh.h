@@ -1,5 +1,6 @@
-// The rings between threads: one from every worker to every other, and one from every worker to the
-// control thread (punted packets). Each has a single producer and a single consumer, so that a slow
+// The rings between threads: one from every worker to every other, one from every worker to the control
+// thread (packets for Linux), and one from the control thread to every worker (packets that Linux sends on
+// our TAP devices). Each has a single producer and a single consumer, so that a slow
 // worker holds up nobody else and the order per sender is kept. Slots lie in the UMEM's mapping.
 //
 // Every consumer has a doorbell; a producer rings it once per turn, after all pushes (ring/doorbell.h).
@@ -26,7 +27,7 @@ class HandoffMesh {
 
   static Result<std::unique_ptr<HandoffMesh>> create(xsk::Umem& umem, uint32_t workers);
   static size_t array_bytes(uint32_t workers) {
-    return size_t{workers} * workers * xsk::Umem::rounded(kRingItems * sizeof(HandoffItem));
+    return size_t{workers} * (workers + 1) * xsk::Umem::rounded(kRingItems * sizeof(HandoffItem));
   }
 
   uint32_t workers() const { return workers_; }
@@ -36,6 +37,7 @@ class HandoffMesh {
   }
   // From a worker to the control thread: the diagonal of the mesh, which has no other use.
   HandoffRing& to_control(WorkerId from) { return *rings_[from.index() * (workers_ + 1)]; }
+  HandoffRing& from_control(WorkerId to) { return *rings_[workers_ * workers_ + to.index()]; }
   ring::Doorbell& doorbell(WorkerId worker) { return *doorbells_[worker.index()]; }
   ring::Doorbell& control_doorbell() { return *doorbells_[workers_]; }
 

@@ -10,7 +10,8 @@ if(BUILD_TESTING)
   so_library(xsk_testing
     SOURCES testing/bpf_run.cc testing/frames.cc testing/netns.cc testing/raw_socket.cc
     DEPS base xdp_program)
-  so_test(steering_test SOURCES steering_test.cc steering_edge_test.cc DEPS xdp_program xsk_testing LABELS root)
+  so_test(steering_test SOURCES steering_test.cc steering_edge_test.cc steering_transit_test.cc
+          DEPS xdp_program xsk_testing LABELS root)
   so_test(xdp_program_test SOURCES xdp_program_test.cc xdp_program_traffic_test.cc DEPS xdp_program xsk_testing LIBS cap LABELS root)
   so_test(punt_test SOURCES punt_test.cc punt_helper_test.cc DEPS xdp_program xsk_testing LIBS cap LABELS root)
 endif()

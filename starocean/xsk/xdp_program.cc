@@ -5,7 +5,9 @@
 #include <net/if.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -25,6 +27,18 @@ struct DestroySkeleton {
 };
 using Skeleton = std::unique_ptr<steer_bpf, DestroySkeleton>;
 
+steer_mode kernel_mode(ClaimMode mode) {
+  switch (mode) {
+    case ClaimMode::kWholeInterface:
+      return STEER_WHOLE;
+    case ClaimMode::kTransit:
+      return STEER_TRANSIT;
+    case ClaimMode::kByRule:
+      break;
+  }
+  return STEER_BY_RULE;
+}
+
 Result<Skeleton> load(const XdpProgram::Options& options) {
   const std::string what =
       fmt::format("cannot load the steering program for interface '{}'", options.device);
@@ -33,7 +47,7 @@ Result<Skeleton> load(const XdpProgram::Options& options) {
   bpf_program__set_autoload(skeleton->progs.steer_xdp, !options.multi_buffer);
   bpf_program__set_autoload(skeleton->progs.steer_xdp_frags, options.multi_buffer);
   bpf_map__set_max_entries(skeleton->maps.xsks, options.queues);
-  skeleton->rodata->claim_all = options.claim == ClaimMode::kWholeInterface;
+  skeleton->bss->steer_mode = kernel_mode(options.claim);
   skeleton->rodata->look_through_vlan = options.look_through_vlan;
   skeleton->rodata->stamp_arrival = options.stamp_arrival;
   if (const int error = steer_bpf__load(skeleton.get()); error != 0) {
@@ -125,6 +139,33 @@ Status XdpProgram::set_socket(uint32_t queue, int xsk_fd) {
 
 void XdpProgram::clear_socket(uint32_t queue) {
   bpf_map_delete_elem(bpf_map__fd(state_->skeleton->maps.xsks), &queue);
+}
+
+void XdpProgram::set_mode(ClaimMode mode) {
+  state_->options.claim = mode;
+  __atomic_store_n(&state_->skeleton->bss->steer_mode, uint32_t{kernel_mode(mode)},
+                   __ATOMIC_RELEASE);
+}
+
+void XdpProgram::set_route_filter(const RouteFilter& filter) {
+  steer_route next{};
+  std::copy(filter.mac.begin(), filter.mac.end(), next.mac);
+  next.untagged = filter.untagged ? 1 : 0;
+  for (const uint16_t vlan : filter.vlans) next.vlans[vlan / 64] |= 1ULL << vlan % 64;
+  for (const uint16_t vlan : filter.whole_vlans) next.whole_vlans[vlan / 64] |= 1ULL << vlan % 64;
+  std::memcpy(&state_->skeleton->bss->steer_route, &next, sizeof next);
+}
+
+Status XdpProgram::set_local(const Claim::Ip6& address, bool local) {
+  const int map = bpf_map__fd(state_->skeleton->maps.local);
+  const uint8_t present = 1;
+  const int error = local ? bpf_map_update_elem(map, address.data(), &present, BPF_ANY)
+                          : bpf_map_delete_elem(map, address.data());
+  if (error == 0 || (!local && errno == ENOENT)) return {};
+  return fail_system(
+      fmt::format("cannot tell the steering program of interface '{}' of a local address",
+                  state_->options.device),
+      errno);
 }
 
 Status XdpProgram::add_claim(const Claim& claim) {

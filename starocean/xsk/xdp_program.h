@@ -44,6 +44,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "starocean/base/result.h"
 
@@ -54,7 +55,21 @@ namespace starocean::xsk {
 // twice (punt.h).
 enum class AttachMode : uint8_t { kAuto, kNative, kGeneric };
 
-enum class ClaimMode : uint8_t { kWholeInterface, kByRule };
+// kTransit: what is to be routed, see RouteFilter.
+enum class ClaimMode : uint8_t { kWholeInterface, kByRule, kTransit };
+
+// ClaimMode::kTransit takes IP packets to the interface's MAC address that are meant for somebody else: not for
+// a local address (set_local()), not multicast, not link-local. Everything else stays with Linux: ARP, neighbour
+// discovery, routing protocols, its own traffic. So do all VLANs but those named here.
+struct RouteFilter {
+  std::array<uint8_t, 6> mac{};
+  bool untagged = false;
+  std::vector<uint16_t> vlans = {};  // routed, each with a VLAN device of Linux
+  std::vector<uint16_t> whole_vlans =
+      {};  // taken whole: Linux has no device for them but one of ours
+
+  bool operator==(const RouteFilter&) const = default;
+};
 
 // "auto", "native", "generic".
 const char* to_string(AttachMode mode);
@@ -139,7 +154,13 @@ class XdpProgram {
   // Claimed frames of `queue` go to Linux again. Does nothing if there is no socket.
   void clear_socket(uint32_t queue);
 
-  // kByRule only. A claim that exists already, or does not exist, is an error, as is one with
+  // Changes what is taken besides the claims; from the next frame on.
+  void set_mode(ClaimMode mode);
+  void set_route_filter(const RouteFilter& filter);
+  // An address is, or is no longer, Linux's own (IPv4 in mapped form). Idempotent. At most 65536.
+  Status set_local(const Claim::Ip6& address, bool local);
+
+  // Not kWholeInterface. A claim that exists already, or does not exist, is an error, as is one with
   // fields that do not belong together (a port without a protocol that has ports). At most 16384
   // claims.
   Status add_claim(const Claim& claim);
