@@ -46,6 +46,8 @@ enum class Attach : uint8_t { kAuto, kNative, kGeneric };
 enum class ZeroCopy : uint8_t { kAuto, kRequire, kOff };
 enum class Io : uint8_t { kAuto, kAfXdp };
 enum class Checksums : uint8_t { kAuto, kOn, kOff };
+enum class ReversePathCheck : uint8_t { kNone, kLoose, kStrict };
+enum class MssClamp : uint8_t { kOff, kAuto };
 
 // As written in the file: "adaptive", "1G", "require" …
 std::string_view to_string(Poll value);
@@ -55,6 +57,8 @@ std::string_view to_string(Attach value);
 std::string_view to_string(ZeroCopy value);
 std::string_view to_string(Io value);
 std::string_view to_string(Checksums value);
+std::string_view to_string(ReversePathCheck value);
+std::string_view to_string(MssClamp value);
 
 using MacBytes = std::array<uint8_t, 6>;  // in the order of the wire
 
@@ -138,6 +142,31 @@ struct BridgeConfig : Origin {
   bool operator==(const BridgeConfig&) const = default;
 };
 
+// A VLAN of an interface that is in no bridge.
+struct VlanConfig : Origin {
+  std::string name;  // of the Linux device that stands for it
+  std::string link;  // a declared interface
+  uint16_t id = 0;   // 1 to 4094, once on each link
+
+  bool operator==(const VlanConfig&) const = default;
+};
+
+struct RoutedConfig : Origin {
+  std::string name;  // of an interface, a VLAN, or a VLAN interface of a bridge; in no other VRF
+  ReversePathCheck reverse_path = ReversePathCheck::kNone;
+  MssClamp mss_clamp = MssClamp::kOff;
+
+  bool operator==(const RoutedConfig&) const = default;
+};
+
+struct VrfConfig : Origin {
+  std::string name;
+  std::vector<RoutedConfig> interfaces;  // in the order of the file
+  std::optional<uint32_t> table;         // of Linux; nullopt: main, and `ip rule`
+
+  bool operator==(const VrfConfig&) const = default;
+};
+
 struct ApiConfig : Origin {
   std::string host;  // an IPv4 address, an IPv6 address without brackets, or a host name
   uint16_t port = 0;
@@ -154,6 +183,8 @@ struct Config {
   OnExit on_exit = OnExit::kPass;
   std::vector<InterfaceConfig> interfaces;  // in the order of the file
   std::vector<BridgeConfig> bridges;        // in the order of the file
+  std::vector<VlanConfig> vlans;            // in the order of the file
+  std::vector<VrfConfig> vrfs;              // in the order of the file
   std::optional<ApiConfig> api;             // nullopt: no HTTP
 
   // "file:line:column", or "file" for a mark that is not from a file.

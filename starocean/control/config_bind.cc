@@ -60,6 +60,32 @@ BridgeConfig bind_bridge(const std::string& name, ObjectReader reader) {
   return bridge;
 }
 
+VlanConfig bind_vlan(const std::string& name, ObjectReader reader) {
+  VlanConfig vlan;
+  vlan.name = name;
+  reader.origin(vlan);
+  reader.text("link", vlan.link);
+  reader.integer("id", vlan.id);
+  return vlan;
+}
+
+VrfConfig bind_vrf(const std::string& name, ObjectReader reader) {
+  VrfConfig vrf;
+  vrf.name = name;
+  reader.origin(vrf);
+  for (const auto& member : reader.members("interfaces")) {
+    ObjectReader keys = reader.item("interfaces", member);
+    RoutedConfig& routed = vrf.interfaces.emplace_back();
+    routed.name = member.name;
+    keys.origin(routed);
+    routed.mark = member.mark;
+    keys.choice("reverse_path", routed.reverse_path);
+    keys.choice("mss_clamp", routed.mss_clamp);
+  }
+  reader.integer_or_choice("table", vrf.table);
+  return vrf;
+}
+
 ApiConfig bind_api(ObjectReader reader) {
   ApiConfig api;
   reader.origin(api);
@@ -86,6 +112,12 @@ void bind_config(const YamlNode& root, Config& config, Problems& problems) {
   }
   for (const auto& item : reader.named("bridges")) {
     config.bridges.push_back(bind_bridge(item.name, reader.item("bridges", item)));
+  }
+  for (const auto& item : reader.named("vlans")) {
+    config.vlans.push_back(bind_vlan(item.name, reader.item("vlans", item)));
+  }
+  for (const auto& item : reader.named("vrfs")) {
+    config.vrfs.push_back(bind_vrf(item.name, reader.item("vrfs", item)));
   }
   if (auto api = reader.object("api")) config.api = bind_api(*api);
 }

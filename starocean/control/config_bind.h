@@ -13,4 +13,7 @@ void bind_config(const YamlNode& root, Config& config, Problems& problems);
 // not declared or is in two bridges, static addresses, headroom against the frame size.
 void check_references(const Config& config, Problems& problems);
 
+// The part of it about `vlans` and `vrfs` (config_check_routing.cc).
+void check_routing(const Config& config, Problems& problems);
+
 }  // namespace starocean::control

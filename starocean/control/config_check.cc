@@ -117,6 +117,7 @@ void check_references(const Config& config, Problems& problems) {
   check_devices(config, problems);
   const MembershipCheck membership(config, problems);
   check_headroom(config, problems);
+  check_routing(config, problems);
 }
 
 uint64_t frames_needed(const Config& config, std::span<const uint32_t> queues) {

@@ -70,6 +70,17 @@ void bridge(std::string& out, const BridgeConfig& item) {
   }
 }
 
+void vrf(std::string& out, const VrfConfig& item) {
+  line(out, 2, scalar(item.name), "");
+  line(out, 4, "interfaces", item.interfaces.empty() ? "{}" : "");
+  for (const RoutedConfig& member : item.interfaces) {
+    line(out, 6, scalar(member.name), "");
+    line(out, 8, "reverse_path", to_string(member.reverse_path));
+    line(out, 8, "mss_clamp", scalar(to_string(member.mss_clamp)));
+  }
+  line(out, 4, "table", item.table ? std::to_string(*item.table) : "main");
+}
+
 }  // namespace
 
 std::string describe(const Config& config) {
@@ -93,6 +104,14 @@ std::string describe(const Config& config) {
   for (const auto& item : config.interfaces) interface(out, item);
   line(out, 0, "bridges", config.bridges.empty() ? "{}" : "");
   for (const auto& item : config.bridges) bridge(out, item);
+  line(out, 0, "vlans", config.vlans.empty() ? "{}" : "");
+  for (const VlanConfig& item : config.vlans) {
+    line(out, 2, scalar(item.name), "");
+    line(out, 4, "link", scalar(item.link));
+    number(out, 4, "id", item.id);
+  }
+  line(out, 0, "vrfs", config.vrfs.empty() ? "{}" : "");
+  for (const VrfConfig& item : config.vrfs) vrf(out, item);
   if (config.api) {
     line(out, 0, "api", "");
     line(out, 2, "listen", in_quotes(format_host_port(config.api->host, config.api->port)));

@@ -41,12 +41,12 @@ constexpr BadInput kBadInputs[] = {
     {"unknown key, nothing near", "version: 1\nfirewall: {}\n",
      "site.yaml:2:1: cannot use the key 'firewall': there is no such key; the keys here are "
      "version, "
-     "node, workers, memory, on_exit, interfaces, bridges, api"},
+     "node, workers, memory, on_exit, interfaces, bridges, vlans, vrfs, api"},
     {"unknown key, deeper", "version: 1\ninterfaces:\n  lan1: {qeues: 2}\n",
      "site.yaml:3:10: cannot use the key 'qeues' in interfaces.lan1: there is no such key; did you "
      "mean 'queues'?"},
-    {"key of a later version", "version: 1\nvrfs: {main: {}}\n",
-     "site.yaml:2:1: cannot use the key 'vrfs': it is not supported by this version of starocean; "
+    {"key of a later version", "version: 1\nnat: {}\n",
+     "site.yaml:2:1: cannot use the key 'nat': it is not supported by this version of starocean; "
      "remove it"},
     {"member key of a later version",
      "version: 1\ninterfaces: {a: }\nbridges: {b: {interfaces: {a: {vlan: 10}}}}\n",
@@ -240,7 +240,7 @@ TEST(ConfigErrors, NoMoreLinesThanOneCanRead) {
 
 TEST(ConfigErrors, EveryKeyOfALaterVersionIsToldFromAMisspeltOne) {
   for (const std::string key :
-       {"vlans", "vrfs", "acls", "uplinks", "tunnels", "slas", "policies", "nat", "services"}) {
+       {"acls", "uplinks", "tunnels", "slas", "policies", "nat", "services"}) {
     EXPECT_EQ(errors_of("version: 1\n" + key + ": {}\n"),
               "site.yaml:2:1: cannot use the key '" + key +
                   "': it is not supported by this version of starocean; remove it");

@@ -216,6 +216,74 @@ constexpr auto kBridgeKeys = std::to_array<SchemaKey>({
 });
 constexpr SchemaObject kBridge{"a bridge", kBridgeKeys};
 
+constexpr auto kVlanKeys = std::to_array<SchemaKey>({
+    {.key = "link",
+     .kind = kText,
+     .help = "The interface that carries it, which is in no bridge.",
+     .format = TextFormat::kDevice,
+     .required = true},
+    {.key = "id",
+     .kind = kInteger,
+     .help = "The VLAN's number (IEEE 802.1Q-2018, 9.6).",
+     .min = 1,
+     .max = 4094,
+     .required = true},
+});
+constexpr SchemaObject kVlan{"a VLAN of an interface", kVlanKeys};
+
+constexpr auto kReversePaths = std::to_array<SchemaChoice>({
+    {"none", "any source address"},
+    {"loose", "there must be a route back, over whatever interface (RFC 3704, 2.4)"},
+    {"strict", "the route back must lead over the interface that it came from (RFC 3704, 2.2)"},
+    {.name = "false", .help = "", .alias_of = "none"},
+});
+constexpr auto kMssClamps = std::to_array<SchemaChoice>({
+    {"off", "left as it is"},
+    {"auto", "lowered to what fits this interface's MTU"},
+    {.name = "false", .help = "", .alias_of = "off"},
+    {.name = "true", .help = "", .alias_of = "auto"},
+});
+constexpr auto kRoutedKeys = std::to_array<SchemaKey>({
+    {.key = "reverse_path",
+     .kind = kChoice,
+     .help = "Which source addresses are let in on it.",
+     .fallback = "none",
+     .choices = kReversePaths},
+    {.key = "mss_clamp",
+     .kind = kChoice,
+     .help = "The maximum segment size in TCP's SYN packets, in and out: for tunnels and uplinks "
+             "behind which "
+             "ICMP gets lost.",
+     .fallback = "off",
+     .choices = kMssClamps},
+});
+constexpr SchemaObject kRouted{"an interface that routes", kRoutedKeys};
+
+constexpr auto kMainTable = std::to_array<SchemaChoice>({
+    {"main", "Linux's table 254"},
+});
+constexpr auto kVrfKeys = std::to_array<SchemaKey>({
+    {.key = "interfaces",
+     .kind = kMembers,
+     .help = "What routes in it, each in one VRF only: interfaces in no bridge, names under "
+             "`vlans`, and "
+             "`vlan_interfaces` of bridges. A list of names, or a map from names to what is "
+             "special about them.",
+     .max = 1024,
+     .format = TextFormat::kDevice,
+     .object = &kRouted,
+     .required = true},
+    {.key = "table",
+     .kind = kInteger,
+     .help = "The routing table of Linux that is followed, by number. With `main`, `ip rule` is "
+             "followed too.",
+     .fallback = "main",
+     .min = 1,
+     .max = 4294967295,
+     .choices = kMainTable},
+});
+constexpr SchemaObject kVrf{"a VRF", kVrfKeys};
+
 constexpr auto kApiKeys = std::to_array<SchemaKey>({
     {.key = "listen",
      .kind = kText,
@@ -257,11 +325,25 @@ constexpr auto kRootKeys = std::to_array<SchemaKey>({
      .max = 1024,
      .format = TextFormat::kLabel,
      .object = &kBridge},
+    {.key = "vlans",
+     .kind = kNamed,
+     .help = "VLANs of interfaces that are in no bridge, by the name of the Linux device that "
+             "stands for them. A "
+             "device of that name that Linux has on the link is used; else one is made (a TAP).",
+     .fallback = "{}",
+     .max = 1024,
+     .format = TextFormat::kDevice,
+     .object = &kVlan},
+    {.key = "vrfs",
+     .kind = kNamed,
+     .help = "What routes, by name: Linux's routes, rules, neighbours and addresses are followed.",
+     .fallback = "{}",
+     .max = 64,
+     .format = TextFormat::kLabel,
+     .object = &kVrf},
     {.key = "api",
      .help = "HTTP besides the control socket: read-only. Without it there is none.",
      .object = &kApi},
-    {.key = "vlans", .help = kLater, .supported = false},
-    {.key = "vrfs", .help = kLater, .supported = false},
     {.key = "acls", .help = kLater, .supported = false},
     {.key = "uplinks", .help = kLater, .supported = false},
     {.key = "tunnels", .help = kLater, .supported = false},
@@ -301,6 +383,12 @@ std::string_view to_string(ZeroCopy value) {
 }
 std::string_view to_string(Io value) {
   return kIos[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(ReversePathCheck value) {
+  return kReversePaths[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(MssClamp value) {
+  return kMssClamps[static_cast<size_t>(value)].name;
 }
 std::string_view to_string(Checksums value) {
   return kChecksumChoices[static_cast<size_t>(value)].name;
