@@ -175,7 +175,7 @@ Status AttachedPort::attach_program(const PortOptions& options, const LinkState&
                                   .queues = link.rx_queues,
                                   .mode = options.attach,
                                   .multi_buffer = multi_buffer_,
-                                  .claim = xsk::ClaimMode::kWholeInterface,
+                                  .claim = options.claim,
                                   .stamp_arrival = options.stamp_arrival};
   if (patience == Patience::kNone) wanted.busy_patience_ms = 0;
   auto program = xsk::XdpProgram::attach(wanted);
@@ -183,6 +183,15 @@ Status AttachedPort::attach_program(const PortOptions& options, const LinkState&
   program_.emplace(std::move(*program));
   if (had_carrier) await_carrier(options.device);
   return {};
+}
+
+void AttachedPort::steer(xsk::ClaimMode mode, const xsk::RouteFilter& filter) {
+  program_->set_route_filter(filter);
+  program_->set_mode(mode);
+}
+
+Status AttachedPort::set_local(const net::Ipv6Address& address, bool local) {
+  return program_->set_local(address.bytes(), local);
 }
 
 bool AttachedPort::carries(uint32_t mtu_bytes) const {

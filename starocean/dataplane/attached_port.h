@@ -43,6 +43,8 @@ struct PortOptions {
   FinishChecksums finish_checksums = FinishChecksums::kAuto;
   bool busy_poll = false;
   bool stamp_arrival = false;  // xsk/arrival.h
+  // What of its traffic is taken when it is attached; steer() changes it.
+  xsk::ClaimMode claim = xsk::ClaimMode::kWholeInterface;
 
   bool operator==(const PortOptions&) const = default;
 };
@@ -76,6 +78,10 @@ class AttachedPort {
   AttachedPort(const AttachedPort&) = delete;
   AttachedPort& operator=(const AttachedPort&) = delete;
 
+  // What of its traffic goes to user space, from the next frame on.
+  void steer(xsk::ClaimMode mode, const xsk::RouteFilter& filter);
+  // Linux's own addresses, which ClaimMode::kTransit leaves to it.
+  Status set_local(const net::Ipv6Address& address, bool local);
   // Whether a device of this MTU can be served in the mode that was attached.
   bool carries(uint32_t mtu_bytes) const;
   void stop_receiving();

@@ -2,6 +2,8 @@
 
 #include "starocean/dataplane/engine.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -35,6 +37,7 @@ xsk::UmemOptions Engine::packet_memory(const EngineOptions& options) {
 
 Engine::~Engine() {
   shut_down();
+  if (event_fd_ >= 0) ::close(event_fd_);
 }
 
 Status Engine::build() {
@@ -63,6 +66,9 @@ Status Engine::build() {
       control_pool_ = std::move(*pool);
     }
   }
+  fib_ = std::make_unique<table::Fib>(*qsbr_);
+  taps_ = std::make_unique<LinuxTaps>(*control_pool_, *mesh_, control_counters_.get());
+  if (Status watched = watch(mesh_->control_doorbell().fd()); !watched) return watched;
   for (uint32_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(
         WorkerId(static_cast<uint16_t>(i)), options_.cpus[i], options_.poll,
@@ -80,19 +86,24 @@ Status Engine::build() {
 }
 
 Result<PortId> Engine::add_port(const PortOptions& options) {
-  if (names_.size() == kMaxPorts && !names_.contains(options.name)) {
-    return fail(fmt::format("cannot add interface '{}'", options.name),
-                fmt::format("interfaces of {} names have been added since the start", kMaxPorts),
-                "restart the daemon");
-  }
-  const PortId id =
-      names_.try_emplace(options.name, PortId(static_cast<uint16_t>(names_.size()))).first->second;
+  const auto number = port_number(options.name);
+  if (!number) return fail(number.error());
+  const PortId id = *number;
   SO_CHECK(!ports_.contains(id), "a port was added twice");
   PortState state;
   state.id = id;
   state.options = options;
   ports_.emplace(id, std::move(state));
   return id;
+}
+
+Result<PortId> Engine::port_number(const std::string& name) {
+  if (names_.size() == kMaxPorts && !names_.contains(name)) {
+    return fail(fmt::format("cannot add interface '{}'", name),
+                fmt::format("interfaces of {} names have been added since the start", kMaxPorts),
+                "restart the daemon");
+  }
+  return names_.try_emplace(name, PortId(static_cast<uint16_t>(names_.size()))).first->second;
 }
 
 void Engine::remove_port(PortId port) {
@@ -131,7 +142,9 @@ Status Engine::attach(PortId port, const LinkState& link, Patience patience) {
         "Linux",
         state.options.device, *queues, link.rx_queues);
   }
-  auto attached = AttachedPort::open(*umem_, *control_pool_, port, state.options, link,
+  PortOptions options = state.options;
+  options.claim = xsk::ClaimMode::kByRule;  // nothing, until workers know what to do with it
+  auto attached = AttachedPort::open(*umem_, *control_pool_, port, options, link,
                                      queue_owners(port, *queues), patience);
   if (!attached) return fail(attached.error());
   state.attached = std::move(*attached);
@@ -142,7 +155,13 @@ Status Engine::attach(PortId port, const LinkState& link, Patience patience) {
     state.can_punt = added.has_value();
     if (!added) log_warning("{}", added.error().message());
   }
+  for (const net::Ipv6Address& address : local_) {
+    if (Status told = state.attached->set_local(address, true); !told) {
+      log_warning("{}", told.error().message());
+    }
+  }
   publish();
+  steer_ports();
   return {};
 }
 
@@ -187,6 +206,7 @@ Status Engine::update_link(PortId port, const LinkState& link) {
   const bool went_down = state.link.up && !link.up;
   state.link = link;
   publish();
+  steer_ports();
   // Stations behind a dead link may turn up elsewhere.
   if (went_down) flush_port(port);
   return {};
@@ -212,6 +232,7 @@ void Engine::set_bridges(const std::vector<BridgeOptions>& bridges) {
     bridges_.emplace(id, std::move(next));
   }
   publish();
+  steer_ports();
   // From here on no worker learns for what is gone, and all know the ports that static entries name.
   for (const auto& [id, state] : bridges_) {
     const auto before = old.find(id);
@@ -300,6 +321,7 @@ void Engine::publish() {
                                  .macs = state.macs,
                                  .members = state.options.members};
   }
+  compile_routing(*next);
   snapshots_->publish(std::move(next));
   // Sleepers need not be waited for, but they should not forward by the old state when they wake.
   for (const auto& worker : workers_) mesh_->doorbell(worker->id()).ring();

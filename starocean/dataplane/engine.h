@@ -19,11 +19,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "starocean/base/result.h"
 #include "starocean/dataplane/attached_port.h"
+#include "starocean/dataplane/linux_taps.h"
 #include "starocean/dataplane/loop_detector.h"
 #include "starocean/dataplane/worker.h"
 #include "starocean/xsk/punt.h"
@@ -42,6 +44,12 @@ struct BridgeOptions {
   uint32_t mac_limit = 16384;
   std::vector<PortId> members = {};
   std::vector<std::pair<uint64_t, PortId>> static_macs = {};
+};
+
+// Everything that routes, or that Linux has a TAP device for.
+struct Routing {
+  std::vector<RoutedInterface> interfaces;
+  std::vector<Vrf> vrfs;
 };
 
 // Where the frames are; total = all the others added up, once traffic stands still.
@@ -77,10 +85,28 @@ class Engine {
   // there all the time. Loops are told anew.
   void set_bridges(const std::vector<BridgeOptions>& bridges);
 
+  // --- Routing (engine_routing.cc) ---
+  // Written by this thread, read by the workers at once.
+  table::Fib& fib() { return *fib_; }
+  // The number of a routed interface: one for each name, for the life of the process.
+  InterfaceId interface_number(const std::string& name);
+  // Makes or adopts the TAP device of that name, for the routed interface of that name. `mac`: none keeps
+  // what it has. Its counters go on under that name, like a port's.
+  Status add_tap(const std::string& name, std::optional<std::array<uint8_t, 6>> mac);
+  // With `keep` it stays, without carrier, as when the process ends.
+  void remove_tap(const std::string& name, bool keep);
+  const LinuxTaps& taps() const { return *taps_; }
+  // Replaces all routed interfaces and VRFs; the programs of the ports are told what to take. A port that
+  // is neither in a bridge nor routes is left to Linux.
+  void set_routing(Routing routing);
+  const Routing& routing() const { return routing_; }
+  // An address is, or is no longer, Linux's own.
+  void set_local(const net::Ipv6Address& address, bool local);
+
   // --- Running ---
   Status start_workers();
   // Readable when service() has something to do before its next regular call.
-  int event_fd() { return mesh_->control_doorbell().fd(); }
+  int event_fd() const { return event_fd_; }
   // Gives punted packets to Linux, ages the MAC table, watches for loops. Call at least every 250 ms.
   void service(uint64_t now_ms);
   // Detaches all programs, and waits until what was received has been sent; bounded.
@@ -102,6 +128,8 @@ class Engine {
   std::vector<PortView> ports() const;
   // Of all ports that have been removed, added up.
   PortCounters::Values removed_counters() const;
+  // Counters of what has a number but no port: TAP devices.
+  PortCounters::Values counters_of(PortId account) const { return port_counters(account); }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   struct BridgeState {
     BridgeOptions options;
@@ -134,10 +162,16 @@ class Engine {
 
   explicit Engine(const EngineOptions& options) : options_(options) {}
   Status build();
+  Status watch(int fd);
   std::vector<WorkerId> queue_owners(PortId port, uint32_t queues) const;
   void publish();
   Port compile_port(const PortState& state) const;
   void close_port(PortState& state);
+  Result<PortId> port_number(const std::string& name);
+  void compile_routing(Snapshot& next) const;
+  std::pair<xsk::ClaimMode, xsk::RouteFilter> steering_of(const PortState& state) const;
+  void steer_ports();
+  void deliver(std::span<const HandoffItem> items);
   PortCounters::Values port_counters(PortId port) const;
   void punt_from_workers();
   void drop_handoffs();
@@ -164,6 +198,12 @@ class Engine {
   std::map<std::pair<PortId, uint16_t>, QueueCounters::Values> past_queues_;  // of closed sockets
   std::map<BridgeId, BridgeState> bridges_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<table::Fib> fib_;
+  Routing routing_;
+  std::map<std::string, InterfaceId> interface_numbers_;  // of all that there ever were
+  std::set<net::Ipv6Address> local_;
+  std::unique_ptr<LinuxTaps> taps_;
+  int event_fd_ = -1;  // epoll: the doorbell and the TAP devices
   std::optional<xsk::Punt> punt_;
   std::string punt_problem_;
   std::unique_ptr<PortCounters[]> control_counters_;  // what this thread does to packets

@@ -28,6 +28,8 @@ Status Engine::start_workers() {
 
 void Engine::service(uint64_t now_ms) {
   punt_from_workers();
+  taps_->read();
+  fib_->collect();
   watch_moves(now_ms);
   age_macs(now_ms);
 }
@@ -63,7 +65,12 @@ void Engine::punt_batch(std::span<HandoffItem> items) {
     size_t count = 0;
     const auto found = ports_.find(port);
     const bool attached = found != ports_.end() && found->second.attached;
-    while (end < items.size() && items[end].port == port) {
+    while (end < items.size() && items[end].stage == Stage::kDeliver) ++end;
+    if (end != begin) {
+      deliver(items.subspan(begin, end - begin));
+      continue;
+    }
+    while (end < items.size() && items[end].port == port && items[end].stage == Stage::kPunt) {
       const size_t first = end;
       do {
         pieces[end] = {umem_->frame_data(items[end].frame) + items[end].offset_bytes,
@@ -146,15 +153,18 @@ void Engine::drain() {
 // A worker that ends empties its rings, but one that ends later may have filled them again. All have ended:
 // the rings have no other consumer.
 void Engine::drop_handoffs() {
-  for (const auto& from : workers_) {
-    for (const auto& to : workers_) {
-      if (from == to) continue;
-      HandoffItem item;
-      while (mesh_->between(from->id(), to->id()).pop(item)) {
-        control_pool_->put(xsk::Frame::adopt(item.frame));
-        if (item.more) continue;
-        control_counters_[item.port.index()].add(PortCounter::drop_egress_down);
-      }
+  const auto empty = [this](HandoffRing& ring) {
+    HandoffItem item;
+    while (ring.pop(item)) {
+      control_pool_->put(xsk::Frame::adopt(item.frame));
+      if (item.more) continue;
+      control_counters_[item.port.index()].add(PortCounter::drop_egress_down);
+    }
+  };
+  for (const auto& to : workers_) {
+    empty(mesh_->from_control(to->id()));
+    for (const auto& from : workers_) {
+      if (from != to) empty(mesh_->between(from->id(), to->id()));
     }
   }
 }

@@ -41,7 +41,8 @@ Result<bool> is_adoptable(rtnl::Connection& rtnetlink, const std::string& name) 
 
 }  // namespace
 
-Result<TapDevice> TapDevice::open(const std::string& name) {
+Result<TapDevice> TapDevice::open(const std::string& name,
+                                  std::optional<std::array<uint8_t, 6>> mac) {
   auto rtnetlink = rtnl::Connection::open();
   if (!rtnetlink) return fail(rtnetlink.error());
   auto adopt = is_adoptable(*rtnetlink, name);
@@ -66,9 +67,13 @@ Result<TapDevice> TapDevice::open(const std::string& name) {
   if (index == 0) return fail_system(what_for(name), errno);
   tap.ifindex_ = index;
   tap.adopted_ = *adopt;
-  if (*adopt) return tap;
+  if (*adopt) {
+    Status set = mac ? rtnetlink->set(index, {.mac = mac}) : Status{};
+    if (!set) return fail(set.error());
+    return tap;
+  }
   // The alias first: a device that cannot be told to be ours must not outlive us.
-  const rtnl::DeviceChange ours{.alias = std::string(kTapAlias), .up = true};
+  const rtnl::DeviceChange ours{.alias = std::string(kTapAlias), .mac = mac, .up = true};
   if (Status set = rtnetlink->set(index, ours); !set) return fail(set.error());
   if (ioctl(fd, TUNSETPERSIST, 1) != 0) return fail_system(what_for(name), errno);
   return tap;

@@ -15,7 +15,9 @@
 
 #include <sys/uio.h>
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,7 +32,9 @@ class TapDevice {
  public:
   // Makes the device, and sets it up; or adopts one of ours, as it is. Refused: a name that another kind of
   // device, somebody else's TAP, or another process has.
-  static Result<TapDevice> open(const std::string& name);
+  // `mac`: what it is to have; none: what the kernel gave it when it was made.
+  static Result<TapDevice> open(const std::string& name,
+                                std::optional<std::array<uint8_t, 6>> mac = {});
   TapDevice(TapDevice&& other) noexcept;
   TapDevice& operator=(TapDevice&& other) noexcept;
   ~TapDevice();  // the device stays, without carrier
