@@ -1,7 +1,5 @@
 #include "starocean/net/ip_prefix.h"
 
-#include <fmt/format.h>
-
 namespace starocean::net {
 
 std::string to_string_either(const Ipv6Address& address) {
@@ -12,7 +10,7 @@ std::string to_string_either(const Ipv6Address& address) {
 std::string IpPrefix::to_string() const {
   const std::string text =
       family == IpFamily::kIpv4 ? Ipv4Address(host4()).to_string() : address.to_string();
-  return fmt::format("{}/{}", text, length);
+  return text + '/' + std::to_string(length);
 }
 
 }  // namespace starocean::net

@@ -21,110 +21,70 @@
 // for each address the route before or after, never none in between; what was replaced is used again only
 // after a grace period. The writer is the thread that owns the Qsbr.
 //
-// Limits: kMaxTables tables, 2^24 - 1 routes and adjacencies; set_*() return an error beyond, and change
-// nothing.
+// Limits: kMaxTables tables; 2^24 - 1 different routes and adjacencies, 2^24 cache lines of nodes, on a CPU of
+// 64 bits (FibLimits; 2^20 of each on 32). set_*() return an error beyond, and change nothing. IPv4 mapped into
+// IPv6 is IPv4 wherever an address stands alone; lookup6() and prefixes of IPv6 take any address as it is.
+//
+// Parts: lpm4.h and lpm6.h (longest prefix match), route_store.h, hop_buckets.h, adjacency_table.h.
 #pragma once
 
-#include <atomic>
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
-#include <vector>
+#include <unordered_map>
+#include <utility>
 
 #include "starocean/base/ids.h"
 #include "starocean/base/result.h"
 #include "starocean/net/ip_prefix.h"
 #include "starocean/net/mac_address.h"
 #include "starocean/ring/qsbr.h"
+#include "starocean/table/adjacency.h"
+#include "starocean/table/adjacency_table.h"
+#include "starocean/table/lpm4.h"
+#include "starocean/table/lpm6.h"
+#include "starocean/table/route.h"
+#include "starocean/table/route_store.h"
 
 namespace starocean::table {
-
-// What becomes of a packet (include/uapi/linux/rtnetlink.h, RTN_*).
-enum class RouteKind : uint8_t {
-  kNone,         // no route
-  kForward,      // to a neighbour on an interface of ours
-  kElsewhere,    // Linux knows a way, over a device that is not ours: let Linux go it
-  kLocal,        // an address of this machine: Linux (RTN_LOCAL, RTN_ANYCAST)
-  kBroadcast,    // of a subnet: RTN_BROADCAST
-  kBlackhole,    // drop in silence
-  kUnreachable,  // drop with ICMP host unreachable
-  kProhibit,     // drop with ICMP administratively prohibited
-  kThrow,        // as if this table had no route: the next rule decides
-};
-
-struct NextHop {
-  uint32_t ifindex = 0;
-  std::optional<net::Ipv6Address>
-      gateway;          // IPv4 mapped (an IPv4 route may have an IPv6 gateway); none: connected
-  uint32_t weight = 1;  // 1 to 256, as rtnh_hops + 1
-  bool operator==(const NextHop&) const = default;
-};
-
-// As configured. kForward needs next hops that are alive (the caller leaves out the dead); all else has none.
-// kElsewhere is never set: it is what kForward becomes while its device is not bound.
-struct Route {
-  RouteKind kind = RouteKind::kForward;
-  std::vector<NextHop> next_hops;
-  bool operator==(const Route&) const = default;
-};
-
-using RouteIndex = uint32_t;      // 0: none
-using AdjacencyIndex = uint32_t;  // 0: none
-
-// As Linux has it (NUD_*), reduced to what forwarding asks.
-enum class NeighbourState : uint8_t {
-  kUnresolved,  // asked for, no answer yet: packets wait, briefly
-  kReachable,   // has a MAC address: also stale, delay, probe, permanent, noarp
-  kFailed,      // nobody answered: host unreachable
-};
-
-// One cache line; immutable but for the atomics.
-struct alignas(64) Adjacency {
-  // MAC address as MacAddress::as_u64() gives it, shifted left by 16; NeighbourState in the low byte.
-  std::atomic<uint64_t> word{0};
-  std::atomic<uint16_t> interface { 0xffff };  // InterfaceId, none while the device is not bound
-  // Set by the data path when it uses the adjacency, taken by the control thread, which keeps neighbours in
-  // use alive. Written only when it is not set already.
-  std::atomic<uint8_t> used{0};
-  uint32_t ifindex = 0;
-  net::Ipv6Address address;
-
-  NeighbourState state() const { return state_of(word.load(std::memory_order_acquire)); }
-  static NeighbourState state_of(uint64_t word) { return static_cast<NeighbourState>(word & 0xff); }
-  static uint64_t mac_of(uint64_t word) { return word >> 16; }
-  InterfaceId interface_id() const {
-    return InterfaceId(interface.load(std::memory_order_relaxed));
-  }
-  void mark_used() {
-    if (used.load(std::memory_order_relaxed) == 0) used.store(1, std::memory_order_relaxed);
-  }
-};
 
 struct Decision {
   RouteKind kind = RouteKind::kNone;
   // kForward: the interface that it leaves by, and the neighbour; adjacency 0: a connected network whose
-  // neighbour nobody has asked for yet (ask for `address` of the packet on `ifindex`).
+  // neighbour nobody has asked for yet (ask for `address` of the packet on `ifindex`). kElsewhere: the device.
   AdjacencyIndex adjacency = 0;
   InterfaceId interface;
   uint32_t ifindex = 0;
+};
+
+// Less than what there is room for: for tests.
+struct FibLimits {
+  uint32_t routes = RouteStore::kMaxRoutes;
+  uint32_t adjacencies = AdjacencyTable::kMaxAdjacencies;
+  uint32_t node_lines = lpm::Arena::kMaxLines;
 };
 
 class Fib {
  public:
   static constexpr uint32_t kMaxTables = 64;
 
-  // `qsbr` outlives it.
-  explicit Fib(ring::Qsbr& qsbr);
-  ~Fib();
+  // `qsbr` outlives it. Throws std::bad_alloc when there is no address space for it (2.3 GiB are reserved, and
+  // used as needed; with each table 128 MiB more).
+  explicit Fib(ring::Qsbr& qsbr, FibLimits limits = {});
+  ~Fib();  // no reader uses it any more
   Fib(const Fib&) = delete;
   Fib& operator=(const Fib&) = delete;
 
   // A routing table of Linux (its number), both families. Pointers stay valid until remove_table().
   class Table;
+  // Finds or makes it.
   Result<Table*> add_table(uint32_t linux_table);
-  Table* find_table(uint32_t linux_table);
-  void remove_table(uint32_t linux_table);  // waits for a grace period
+  Table* find_table(uint32_t linux_table);  // null when there is none
+  // Waits for a grace period. Whoever looks up in the table has been told before.
+  void remove_table(uint32_t linux_table);
 
   // --- Control thread ---
   // Adds or replaces. A prefix with host bits set is an error.
@@ -142,19 +102,25 @@ class Fib {
   void unbind_interface(uint32_t ifindex);
   // Calls f(const Adjacency&) for each neighbour used since the last call.
   template <class F>
-  void take_used(F&& f);
-  // Frees what no worker can use any more. Call it now and then.
+  void take_used(F&& f) {
+    adjacencies_->take_used(std::forward<F>(f));
+  }
+  // Frees what no worker can use any more. Call it now and then; changes of routes do so too.
   void collect();
   // For `show route`: the stored route of exactly that prefix; and the longest match with its prefix.
   std::optional<Route> route_of(const Table& table, const net::IpPrefix& prefix) const;
   std::optional<std::pair<net::IpPrefix, Route>> longest_match(
       const Table& table, const net::Ipv6Address& address) const;
+  // Calls f(const net::IpPrefix&, const Route&) for each route, in no order. f changes nothing here.
+  template <class F>
+  void for_each_route(const Table& table, net::IpFamily family, F&& f) const;
+  // Of all tables, in memory now. Looks at all pages: not for every second.
   size_t memory_bytes() const;
 
   // --- Workers ---
   RouteIndex lookup4(const Table& table, uint32_t address_host) const;
   RouteIndex lookup6(const Table& table, const net::Ipv6Address& address) const;
-  // Many at once, with the memory accesses overlapped. Equal lengths, at most a batch.
+  // Many at once, with the memory accesses overlapped. Equal lengths.
   void lookup4(const Table& table, std::span<const uint32_t> addresses_host,
                std::span<RouteIndex> routes) const;
   void lookup6(const Table& table, std::span<const net::Ipv6Address> addresses,
@@ -162,7 +128,96 @@ class Fib {
   // `destination` (IPv4 mapped) finds the neighbour of a connected network; `flow_hash` chooses among several
   // next hops: equal hashes go the same way. Any route index, 0 included.
   Decision decide(RouteIndex route, const net::Ipv6Address& destination, uint32_t flow_hash) const;
-  Adjacency& adjacency(AdjacencyIndex index) const;
+  Adjacency& adjacency(AdjacencyIndex index) const { return (*adjacencies_)[index]; }
+
+ private:
+  // A prefix as the tables take it.
+  struct Key {
+    bool v4 = false;
+    lpm::Bits128 bits;
+    uint32_t length = 0;
+  };
+  // Grace periods are begun for so many changes at a time.
+  static constexpr uint32_t kChangesPerCollect = 256;
+
+  static Key key_of(const net::IpPrefix& prefix);
+  static net::IpPrefix prefix_of(net::IpFamily family, const lpm::PrefixMatch& match);
+  void count_change();
+
+  ring::Qsbr& qsbr_;
+  std::unique_ptr<AdjacencyTable> adjacencies_;
+  std::unique_ptr<RouteStore> routes_;
+  std::unique_ptr<lpm::Arena> arena_;
+  std::unordered_map<uint32_t, std::unique_ptr<Table>> tables_;
+  uint32_t changes_ = 0;
 };
+
+class Fib::Table {
+ public:
+  uint32_t linux_table() const { return linux_table_; }
+
+ private:
+  friend class Fib;
+  Table(uint32_t linux_table, Lpm4 v4, Lpm6 v6)
+      : linux_table_(linux_table), v4_(std::move(v4)), v6_(std::move(v6)) {}
+
+  template <class F>
+  auto with(bool v4, F&& f) {
+    return v4 ? f(v4_) : f(v6_);
+  }
+  template <class F>
+  auto with(bool v4, F&& f) const {
+    return v4 ? f(v4_) : f(v6_);
+  }
+
+  uint32_t linux_table_;
+  Lpm4 v4_;
+  Lpm6 v6_;
+};
+
+template <class F>
+void Fib::for_each_route(const Table& table, net::IpFamily family, F&& f) const {
+  table.with(family == net::IpFamily::kIpv4, [&](const auto& lpm) {
+    lpm.for_each([&](const lpm::PrefixMatch& match) {
+      f(prefix_of(family, match), routes_->route(match.value));
+    });
+  });
+}
+
+// ---- The hot path ----
+
+inline RouteIndex Fib::lookup4(const Table& table, uint32_t address_host) const {
+  return table.v4_.lookup(address_host);
+}
+inline RouteIndex Fib::lookup6(const Table& table, const net::Ipv6Address& address) const {
+  return table.v6_.lookup(address);
+}
+inline void Fib::lookup4(const Table& table, std::span<const uint32_t> addresses_host,
+                         std::span<RouteIndex> routes) const {
+  table.v4_.lookup(addresses_host, routes);
+}
+inline void Fib::lookup6(const Table& table, std::span<const net::Ipv6Address> addresses,
+                         std::span<RouteIndex> routes) const {
+  table.v6_.lookup(addresses, routes);
+}
+
+inline Decision Fib::decide(RouteIndex route, const net::Ipv6Address& destination,
+                            uint32_t flow_hash) const {
+  const RouteStore::Record& record = (*routes_)[route];
+  Decision decision;
+  decision.kind = record.kind;
+  if (record.kind != RouteKind::kForward) return decision;
+  const uint32_t hop = routes_->hop_of(record, flow_hash);
+  const bool connected = (hop & RouteStore::kConnected) != 0;
+  const Adjacency& next = (*adjacencies_)[hop & ~RouteStore::kConnected];
+  decision.ifindex = next.ifindex;
+  decision.interface = next.interface_id();
+  if (!decision.interface.valid()) [[unlikely]] {
+    decision.kind = RouteKind::kElsewhere;
+    return decision;
+  }
+  decision.adjacency = connected ? adjacencies_->find(next.ifindex, destination) : hop;
+  return decision;
+}
 
 }  // namespace starocean::table

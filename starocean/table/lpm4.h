@@ -1,0 +1,53 @@
+// Longest prefix match for IPv4: an array of 2^24 words, one per /24, and a node for each /24 that longer
+// prefixes lie in. A look-up reads one word, or a line more. See lpm_trie.h for shape and concurrency,
+// lpm_table.h for what the writer calls. Addresses are in host order; values 24 bits, 0 is none.
+//
+// Memory: 64 MiB of address space, resident where prefixes are (in 2 MiB steps with transparent huge pages;
+// the default route needs none); 64 bytes for most /24s with longer prefixes in them; and 11 to 21 bytes a route
+// for the writer's map.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "starocean/base/check.h"
+#include "starocean/table/lpm_table.h"
+
+namespace starocean::table {
+
+class Lpm4 : public lpm::Table<lpm::Slot4> {
+ public:
+  // `arena` outlives it.
+  static Result<Lpm4> create(lpm::Arena& arena) {
+    return Table::create(arena, "an IPv4 route table").map([](Table&& table) {
+      return Lpm4(std::move(table));
+    });
+  }
+
+  uint32_t lookup(uint32_t address) const { return trie().lookup(lpm::Bits128::v4(address)); }
+  // Of equal lengths.
+  void lookup(std::span<const uint32_t> addresses, std::span<uint32_t> values) const;
+
+ private:
+  explicit Lpm4(Table&& table) : Table(std::move(table)) {}
+};
+
+// The first loop's loads depend on nothing: the CPU has as many of them under way as it can.
+inline void Lpm4::lookup(std::span<const uint32_t> addresses, std::span<uint32_t> values) const {
+  SO_DCHECK(addresses.size() == values.size(), "a value for each address");
+  const std::atomic<lpm::Word>* const first = trie().first();
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    values[i] = first[addresses[i] >> 8].load(std::memory_order_acquire);
+  }
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    lpm::Word word = values[i];
+    if (lpm::is_node(word)) {
+      word = lpm::Trie::step(trie().arena(), word, static_cast<uint8_t>(addresses[i]));
+    }
+    values[i] = word != 0 ? lpm::value_of(word) : trie().default_value();
+  }
+}
+
+}  // namespace starocean::table

@@ -1,0 +1,243 @@
+// Longest prefix match of both families against the plainest model of it.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "starocean/ring/qsbr.h"
+#include "starocean/ring/test_scale.h"
+#include "starocean/table/lpm4.h"
+#include "starocean/table/lpm6.h"
+#include "starocean/table/lpm_model_for_test.h"
+
+namespace starocean::table {
+namespace {
+
+using lpm::Bits128;
+
+net::Ipv6Address address_of(const Bits128& bits) {
+  const std::array<be64, 2> words{be64(bits.high), be64(bits.low)};
+  net::Ipv6Address::Bytes bytes;
+  std::memcpy(bytes.data(), words.data(), bytes.size());
+  return net::Ipv6Address(bytes);
+}
+
+struct V4 {
+  using Table = Lpm4;
+  static uint32_t lookup(const Table& table, const Bits128& bits) {
+    return table.lookup(static_cast<uint32_t>(bits.high >> 32));
+  }
+  static std::vector<uint32_t> batch(const Table& table, const std::vector<Bits128>& all) {
+    std::vector<uint32_t> addresses, values(all.size());
+    for (const Bits128& bits : all) addresses.push_back(static_cast<uint32_t>(bits.high >> 32));
+    table.lookup(addresses, values);
+    return values;
+  }
+};
+
+struct V6 {
+  using Table = Lpm6;
+  static uint32_t lookup(const Table& table, const Bits128& bits) {
+    return table.lookup(address_of(bits));
+  }
+  static std::vector<uint32_t> batch(const Table& table, const std::vector<Bits128>& all) {
+    std::vector<net::Ipv6Address> addresses;
+    std::vector<uint32_t> values(all.size());
+    for (const Bits128& bits : all) addresses.push_back(address_of(bits));
+    table.lookup(addresses, values);
+    return values;
+  }
+};
+
+template <class Family>
+class Lpm : public testing::Test {
+ protected:
+  using Table = typename Family::Table;
+  static constexpr uint32_t kWidth = Table::kMaxLength;
+
+  Lpm() : qsbr_(1), arena_(*lpm::Arena::reserve(qsbr_)), table_(*Table::create(arena_)) {}
+
+  // Prefix (bits, length) as a whole address: its bits, in a table of this width.
+  static Bits128 bits(uint64_t high, uint64_t low = 0) { return {high, low}; }
+  uint32_t lookup(const Bits128& address) const { return Family::lookup(table_, address); }
+
+  ring::Qsbr qsbr_;
+  lpm::Arena arena_;
+  Table table_;
+};
+
+using Families = testing::Types<V4, V6>;
+TYPED_TEST_SUITE(Lpm, Families);
+
+TYPED_TEST(Lpm, AnEmptyTableHasNothing) {
+  EXPECT_EQ(this->lookup({}), 0u);
+  EXPECT_EQ(this->lookup({0x0a00000100000000, 0}), 0u);
+  EXPECT_FALSE(this->table_.longest_match({}).has_value());
+  EXPECT_EQ(this->table_.erase({}, 0), 0u);
+  EXPECT_EQ(this->table_.size(), 0u);
+}
+
+TYPED_TEST(Lpm, TheLongestPrefixWins) {
+  auto& table = this->table_;
+  EXPECT_EQ(table.set({}, 0, 1), 0u);
+  EXPECT_EQ(table.set(this->bits(0x0a00000000000000), 8, 2), 0u);
+  EXPECT_EQ(table.set(this->bits(0x0a01020300000000), 32, 3), 0u);
+  EXPECT_EQ(table.set(this->bits(0x0a01020000000000), 24, 4), 0u);
+  EXPECT_EQ(this->lookup({0x0b00000000000000, 0}), 1u);
+  EXPECT_EQ(this->lookup({0x0aff000000000000, 0}), 2u);
+  EXPECT_EQ(this->lookup({0x0a01020400000000, 0}), 4u);
+  EXPECT_EQ(this->lookup({0x0a01020300000000, 0}), 3u);
+  EXPECT_EQ(table.set(this->bits(0x0a01020000000000), 24, 5), 4u) << "replaced";
+  EXPECT_EQ(table.erase(this->bits(0x0a01020300000000), 32), 3u);
+  EXPECT_EQ(this->lookup({0x0a01020300000000, 0}), 5u);
+  EXPECT_EQ(table.erase(this->bits(0x0a01020000000000), 24), 5u);
+  EXPECT_EQ(this->lookup({0x0a01020300000000, 0}), 2u);
+  EXPECT_EQ(table.erase(this->bits(0x0a00000000000000), 8), 2u);
+  EXPECT_EQ(this->lookup({0x0a01020300000000, 0}), 1u);
+  EXPECT_EQ(table.erase({}, 0), 1u);
+  EXPECT_EQ(this->lookup({0x0a01020300000000, 0}), 0u);
+  EXPECT_EQ(table.erase({}, 0), 0u) << "not there any more";
+}
+
+// The same value for neighbouring prefixes is kept as one run; each must still go alone.
+TYPED_TEST(Lpm, EqualNeighboursGoOneByOne) {
+  const uint32_t length = TestFixture::kWidth;
+  const auto host = [&](uint64_t i) {
+    return length == 32 ? Bits128{0xc0a8010000000000 | i << 32, 0} : Bits128{0xfd00000000000000, i};
+  };
+  for (uint64_t i = 0; i < 256; ++i) this->table_.set(host(i), length, 7);
+  for (uint64_t i = 0; i < 256; ++i) ASSERT_EQ(this->lookup(host(i)), 7u);
+  this->table_.set(host(0).cut(length - 8), length - 8, 9);
+  for (uint64_t i = 0; i < 256; i += 2) ASSERT_EQ(this->table_.erase(host(i), length), 7u);
+  for (uint64_t i = 0; i < 256; ++i) ASSERT_EQ(this->lookup(host(i)), i % 2 == 0 ? 9u : 7u) << i;
+}
+
+TYPED_TEST(Lpm, AgreesWithTheModelOnRandomOperations) {
+  const uint64_t rounds = scaled("tables", 18, 9);
+  constexpr uint32_t width = TestFixture::kWidth;
+  for (uint64_t seed = 0; seed < rounds; ++seed) {
+    auto table = *TypeParam::Table::create(this->arena_);
+    LpmModel model;
+    ClusteredBits random(seed);
+    std::vector<Bits128> probes;
+    const uint64_t prefixes = 4 << seed % 9;
+    // Very short prefixes of IPv4 are millions of words: not in every table.
+    const uint32_t shortest = prefixes < 16 ? 0 : 14;
+    std::vector<std::pair<Bits128, uint32_t>> pool;
+    for (uint64_t i = 0; i < prefixes; ++i) {
+      const auto length = shortest + static_cast<uint32_t>(random() % (width + 1 - shortest));
+      pool.emplace_back(random.address(width).cut(length), length);
+    }
+    for (uint64_t i = 0; i < 16 * prefixes; ++i) {
+      const auto& [bits, length] = pool[random() % pool.size()];
+      if (random() % 3 != 0) {
+        const auto value = static_cast<uint32_t>(1 + random() % (seed % 2 == 0 ? 3 : 0xffffff));
+        ASSERT_EQ(table.set(bits, length, value), model.set(bits, length, value));
+      } else {
+        ASSERT_EQ(table.erase(bits, length), model.erase(bits, length));
+      }
+      ASSERT_EQ(table.size(), model.routes.size());
+      if (i % 7 == 0) this->arena_.collect();
+      if (i % prefixes != 0) continue;
+      probes.clear();
+      for (const auto& [probe, probe_length] : pool) {
+        probes.push_back(probe);
+        Bits128 last = probe;  // the last address of the prefix, and the first behind it
+        if (probe_length < 64) last.high |= ~uint64_t{0} >> probe_length;
+        if (probe_length < 128) {
+          last.low |= probe_length <= 64 ? ~uint64_t{0} : ~uint64_t{0} >> (probe_length - 64);
+        }
+        probes.push_back(last.cut(width));
+        probes.push_back(random.address(width));
+      }
+      const std::vector<uint32_t> values = TypeParam::batch(table, probes);
+      for (size_t k = 0; k < probes.size(); ++k) {
+        const uint32_t expected = model.lookup(probes[k]);
+        ASSERT_EQ(TypeParam::lookup(table, probes[k]), expected)
+            << "seed " << seed << " step " << i;
+        ASSERT_EQ(values[k], expected) << "batch = single";
+        const auto match = table.longest_match(probes[k]);
+        ASSERT_EQ(match ? match->value : 0, expected);
+      }
+    }
+    size_t listed = 0;
+    table.for_each([&](const lpm::PrefixMatch& match) {
+      ++listed;
+      ASSERT_EQ(model.routes.at(LpmModel::key(match.prefix, match.length)), match.value);
+    });
+    ASSERT_EQ(listed, model.routes.size());
+  }
+}
+
+// Everything erased, everything comes back: no node is lost.
+TYPED_TEST(Lpm, ErasedNodesAreUsedAgain) {
+  constexpr uint32_t width = TestFixture::kWidth;
+  size_t after_first = 0;
+  for (int round = 0; round < 20; ++round) {
+    ClusteredBits random(11);
+    std::vector<Bits128> hosts;
+    for (int i = 0; i < 500; ++i) hosts.push_back(random.address(width));
+    for (const Bits128& host : hosts) this->table_.set(host, width, 5);
+    for (const Bits128& host : hosts) this->table_.erase(host, width);
+    for (const Bits128& host : hosts) ASSERT_EQ(this->lookup(host), 0u);
+    this->arena_.collect();
+    this->arena_.collect();
+    EXPECT_EQ(this->arena_.used_lines(), 1u) << "round " << round;
+    if (round == 0) after_first = this->arena_.memory_bytes();
+  }
+  EXPECT_LE(this->arena_.memory_bytes(), 2 * after_first);
+}
+
+// A reader that does not come round keeps every node that it may be at.
+TYPED_TEST(Lpm, NodesWaitForReaders) {
+  constexpr uint32_t width = TestFixture::kWidth;
+  const Bits128 host =
+      width == 32 ? Bits128{0x0a00000100000000, 0} : Bits128{0xfd00000000000000, 1};
+  this->qsbr_.reader(0).online();
+  this->table_.set(host, width, 5);
+  const size_t lines = this->arena_.used_lines();
+  EXPECT_GT(lines, 1u);
+  this->table_.erase(host, width);
+  for (int i = 0; i < 5; ++i) this->arena_.collect();
+  EXPECT_EQ(this->arena_.used_lines(), lines);
+  this->qsbr_.reader(0).quiescent();
+  this->arena_.collect();
+  EXPECT_EQ(this->arena_.used_lines(), 1u);
+  this->qsbr_.reader(0).offline();
+}
+
+TYPED_TEST(Lpm, WithoutRoomNothingChanges) {
+  constexpr uint32_t width = TestFixture::kWidth;
+  lpm::Arena arena = *lpm::Arena::reserve(this->qsbr_, lpm::Arena::kSpareLines + 1000);
+  auto table = *TypeParam::Table::create(arena);
+  LpmModel model;
+  ClusteredBits random(3);
+  uint64_t refused = 0;
+  for (int i = 0; i < 20'000 && refused < 10; ++i) {
+    const Bits128 host{random() & (width == 32 ? ~uint64_t{0} << 32 : ~uint64_t{0}), 0};
+    if (!table.set(host, width, 6)) {
+      ++refused;
+      EXPECT_EQ(TypeParam::lookup(table, host), model.lookup(host));
+      EXPECT_EQ(table.find(host, width), 0u);
+    } else {
+      model.set(host, width, 6);
+    }
+  }
+  EXPECT_EQ(refused, 10u);
+  EXPECT_TRUE(table.set({0x0a00000000000000, 0}, 8, 7)) << "that needs no node";
+  EXPECT_EQ(table.erase({0x0a00000000000000, 0}, 8), 7u);
+  for (const auto& [key, value] : model.routes) {
+    const Bits128 host{key.first.first, key.first.second};
+    ASSERT_EQ(TypeParam::lookup(table, host), 6u);
+    ASSERT_EQ(table.erase(host, key.second), 6u);
+    ASSERT_EQ(TypeParam::lookup(table, host), 0u);
+  }
+  arena.collect();
+  arena.collect();
+  EXPECT_TRUE(table.set({0x0a00000100000000, 0}, 32, 8)) << "there is room again";
+}
+
+}  // namespace
+}  // namespace starocean::table

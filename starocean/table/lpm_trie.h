@@ -1,0 +1,113 @@
+// Longest prefix match over addresses of up to 128 bits: an array of words for the first 24 bits, then nodes
+// for eight bits each (lpm_node.h). The shape of DIR-24-8 (Gupta, Lin, McKeown, INFOCOM 1998), with
+// compressed second levels, and more of them for IPv6. Lpm4 and Lpm6 are its faces.
+//
+// Addresses are 128 bits from the left: an IPv4 address is the first 32. The route of length 0 is a word aside
+// (the array would have to be written all over); it is what a reader takes that finds no word.
+//
+// Concurrency: one writer, any number of readers, without locks; each address changes from the word before
+// to the word after by one store.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "starocean/base/reserved_memory.h"
+#include "starocean/base/result.h"
+#include "starocean/table/lpm_arena.h"
+#include "starocean/table/lpm_node.h"
+
+namespace starocean::table::lpm {
+
+struct Bits128 {
+  uint64_t high = 0, low = 0;
+
+  static constexpr Bits128 v4(uint32_t host) { return {uint64_t{host} << 32, 0}; }
+  // Eight bits from `offset` on, a multiple of 8.
+  constexpr uint8_t byte(uint32_t offset) const {
+    return static_cast<uint8_t>(offset < 64 ? high >> (56 - offset) : low >> (120 - offset));
+  }
+  constexpr uint32_t first24() const { return static_cast<uint32_t>(high >> 40); }
+  // With all but the first `length` bits zero.
+  constexpr Bits128 cut(uint32_t length) const {
+    if (length == 0) return {};
+    if (length <= 64) return {high & ~uint64_t{0} << (64 - length), 0};
+    return {high, low & ~uint64_t{0} << (128 - length)};
+  }
+  constexpr bool operator==(const Bits128&) const = default;
+};
+
+class Trie {
+ public:
+  static constexpr uint32_t kFirstBits = 24;
+
+  // `arena` outlives it.
+  static Result<Trie> create(Arena& arena, const char* what);
+  Trie(Trie&&) noexcept = default;
+  ~Trie();  // retires its nodes: no reader may hold it
+
+  // Inserts or replaces. False when there may not be enough memory; then nothing has changed. Bits of
+  // `prefix` behind `length` are zero; `value` is not 0.
+  bool insert(const Bits128& prefix, uint32_t length, uint32_t value);
+  // The prefix is there; `cover` of `cover_length` is what it lies in now: 0 and 0 if nothing but perhaps the
+  // prefix of length 0.
+  void erase(const Bits128& prefix, uint32_t length, uint32_t cover, uint32_t cover_length);
+
+  uint32_t lookup(const Bits128& address) const;
+  size_t memory_bytes() const;
+
+  // For look-ups of many.
+  const std::atomic<Word>* first() const { return first_; }
+  const Arena& arena() const { return *arena_; }
+  uint32_t default_value() const { return default_.load(std::memory_order_acquire); }
+  // The word of `address` in the node that `word`, which is_node(), leads to.
+  static Word step(const Arena& arena, Word word, uint8_t byte);
+
+ private:
+  struct Change;
+  struct Shape;
+  Trie(Arena& arena, ReservedMemory memory);
+  void apply(const Bits128& prefix, const Change& change);
+  Word descend(Word old, const Bits128& prefix, uint32_t offset, const Change& change);
+  Word paint(Word old, const Change& change);
+  Word replace(Word old, const std::array<Word, 256>& words);
+  void unfold(Word word, std::array<Word, 256>& words) const;
+  Word build(const Shape& shape);
+  bool update_in_place(Word old, const Shape& shape);
+  void retire(Word node);
+  void retire_all(Word word);
+
+  struct Default : std::atomic<uint32_t> {
+    Default() : std::atomic<uint32_t>(0) {}
+    Default(Default&& other) noexcept : std::atomic<uint32_t>(other.load()) {}
+  };
+
+  Arena* arena_;
+  ReservedMemory memory_;
+  std::atomic<Word>* first_;
+  Default default_;
+  // Blocks of the first words that have ever led to a node: only those are looked through in the end.
+  std::vector<bool> has_nodes_;
+};
+
+inline Word Trie::step(const Arena& arena, Word word, uint8_t byte) {
+  const Line* line = arena.line(value_of(word));
+  if (tag_of(word) == kSmallTag) [[likely]] {
+    const auto* node = reinterpret_cast<const SmallNode*>(line);
+    return node->words[node->run_of(byte)].load(std::memory_order_acquire);
+  }
+  const auto* node = reinterpret_cast<const IndexedNode*>(line);
+  return node->words()[node->index[byte]].load(std::memory_order_acquire);
+}
+
+inline uint32_t Trie::lookup(const Bits128& address) const {
+  Word word = first_[address.first24()].load(std::memory_order_acquire);
+  for (uint32_t offset = kFirstBits; is_node(word); offset += 8) {
+    word = step(*arena_, word, address.byte(offset));
+  }
+  return word != 0 ? value_of(word) : default_value();
+}
+
+}  // namespace starocean::table::lpm
