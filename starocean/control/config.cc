@@ -53,6 +53,19 @@ bool Config::operator==(const Config& other) const {
   return values(*this) == values(other);
 }
 
+bool BridgeConfig::is_vlan_aware() const {
+  return !vlan_interfaces.empty() ||
+         std::any_of(interfaces.begin(), interfaces.end(),
+                     [](const BridgeMember& member) { return member.has_vlans(); });
+}
+
+const BridgeMember* BridgeConfig::member(std::string_view interface) const {
+  const auto found =
+      std::find_if(interfaces.begin(), interfaces.end(),
+                   [interface](const auto& member) { return member.interface == interface; });
+  return found == interfaces.end() ? nullptr : &*found;
+}
+
 Result<Config> parse_config(std::string_view yaml_text, std::string_view file_name) {
   try {
     return parse_tree(yaml_text, file_name);

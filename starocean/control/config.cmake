@@ -2,14 +2,14 @@
 find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json REQUIRED)
 so_library(config
-  SOURCES yaml.cc yaml_text.cc config.cc config_bind.cc config_check.cc config_check_routing.cc
+  SOURCES yaml.cc yaml_text.cc config.cc config_bind.cc config_check.cc config_check_routing.cc config_check_vlans.cc
           config_describe.cc
           config_problems.cc config_reader.cc config_reader_values.cc config_summary.cc
           config_value.cc config_words.cc schema.cc schema_json.cc schema_markdown.cc
           schema_words.cc
   DEPS base LIBS yaml-cpp nlohmann_json::nlohmann_json)
 
-so_test(config_test SOURCES config_test.cc config_errors_test.cc config_routing_test.cc config_value_test.cc schema_test.cc
+so_test(config_test SOURCES config_test.cc config_errors_test.cc config_routing_test.cc config_value_test.cc config_vlans_test.cc schema_test.cc
                             yaml_test.cc
         DEPS config)
 so_fuzz(config_fuzz SOURCES config_fuzz.cc DEPS config CORPUS corpus/config)

@@ -24,6 +24,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -48,6 +49,8 @@ enum class Io : uint8_t { kAuto, kAfXdp };
 enum class Checksums : uint8_t { kAuto, kOn, kOff };
 enum class ReversePathCheck : uint8_t { kNone, kLoose, kStrict };
 enum class MssClamp : uint8_t { kOff, kAuto };
+enum class TagType : uint8_t { kDot1q, kDot1ad };
+enum class MirrorDirection : uint8_t { kBoth, kIn, kOut };
 
 // As written in the file: "adaptive", "1G", "require" …
 std::string_view to_string(Poll value);
@@ -59,6 +62,8 @@ std::string_view to_string(Io value);
 std::string_view to_string(Checksums value);
 std::string_view to_string(ReversePathCheck value);
 std::string_view to_string(MssClamp value);
+std::string_view to_string(TagType value);
+std::string_view to_string(MirrorDirection value);
 
 using MacBytes = std::array<uint8_t, 6>;  // in the order of the wire
 
@@ -118,15 +123,57 @@ struct InterfaceConfig : Origin {
   bool operator==(const InterfaceConfig&) const = default;
 };
 
+// VLANs by number, 1 to 4094.
+using VlanNumbers = std::bitset<4096>;
+
+// Packets per second; nullopt: any number.
+struct StormLimits {
+  std::optional<uint32_t> broadcast, multicast, unknown_unicast;
+
+  bool operator==(const StormLimits&) const = default;
+};
+
 struct BridgeMember : Origin {
   std::string interface;  // the name of a declared interface, in no other bridge
+  // In a VLAN-aware bridge either `vlan` or `trunk` is given.
+  uint16_t vlan = 0;
+  std::optional<VlanNumbers> trunk;
+  uint16_t native = 0;  // one of the trunk's; 0: frames without a tag are dropped
+  bool qinq = false;    // with `vlan`: all tags are payload
+  TagType tag_type = TagType::kDot1q;
+  bool sticky = false;
+  std::optional<uint32_t> mac_limit;
+  StormLimits storm_control;
+  std::string mirror_to;  // an interface in no bridge; empty: no mirror
+  MirrorDirection mirror = MirrorDirection::kBoth;
 
+  // The VLAN of frames without a tag; 0: none.
+  uint16_t untagged_vlan() const { return trunk ? native : vlan; }
+  bool carries(uint16_t number) const {
+    return trunk ? (*trunk)[number] : number != 0 && number == vlan;
+  }
+  bool has_vlans() const { return vlan != 0 || trunk || native != 0; }
+  // Whether anything is special about it.
+  bool is_plain() const {
+    BridgeMember plain;
+    plain.interface = interface;
+    return *this == plain;
+  }
   bool operator==(const BridgeMember&) const = default;
+};
+
+// A VLAN of a bridge that Linux has a device for.
+struct VlanInterfaceConfig : Origin {
+  std::string name;   // of the device
+  uint16_t vlan = 0;  // once in the bridge
+
+  bool operator==(const VlanInterfaceConfig&) const = default;
 };
 
 struct StaticMac : Origin {
   MacBytes mac{};         // a unicast address, once in this bridge
   std::string interface;  // a member of this bridge
+  uint16_t vlan = 0;      // 0: the one of the interface's frames without a tag
 
   bool operator==(const StaticMac&) const = default;
 };
@@ -138,7 +185,12 @@ struct BridgeConfig : Origin {
   std::chrono::milliseconds mac_aging{300'000};
   uint32_t mac_limit = 16384;  // entries, static ones counted
   std::vector<StaticMac> static_macs;
+  bool multicast_snooping = false;
+  std::vector<VlanInterfaceConfig> vlan_interfaces;  // in the order of the file
 
+  // Whether it tells VLANs apart.
+  bool is_vlan_aware() const;
+  const BridgeMember* member(std::string_view interface) const;
   bool operator==(const BridgeConfig&) const = default;
 };
 

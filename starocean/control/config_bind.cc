@@ -2,6 +2,8 @@
 
 #include "starocean/control/config_bind.h"
 
+#include <algorithm>
+
 #include "starocean/control/config_reader.h"
 #include "starocean/control/config_value.h"
 
@@ -45,18 +47,51 @@ InterfaceConfig bind_interface(const std::string& name, ObjectReader reader) {
   return interface;
 }
 
+BridgeMember bind_member(const std::string& name, Mark mark, ObjectReader reader) {
+  BridgeMember member;
+  reader.origin(member);
+  member.mark = mark;
+  member.interface = name;
+  reader.integer("vlan", member.vlan);
+  reader.vlans("trunk", member.trunk);
+  reader.integer("native", member.native);
+  reader.choice("qinq", member.qinq);
+  reader.choice("tag_type", member.tag_type);
+  reader.choice("sticky", member.sticky);
+  reader.optional_integer("mac_limit", member.mac_limit);
+  if (auto storm = reader.object("storm_control")) {
+    storm->optional_integer("broadcast", member.storm_control.broadcast);
+    storm->optional_integer("multicast", member.storm_control.multicast);
+    storm->optional_integer("unknown_unicast", member.storm_control.unknown_unicast);
+  }
+  reader.text("mirror_to", member.mirror_to);
+  reader.choice("mirror", member.mirror);
+  return member;
+}
+
 BridgeConfig bind_bridge(const std::string& name, ObjectReader reader) {
   BridgeConfig bridge;
   bridge.name = name;
   reader.origin(bridge);
   for (const auto& member : reader.members("interfaces")) {
-    // Nothing can be set for a member yet; reading it refuses what it holds.
-    reader.item("interfaces", member);
-    bridge.interfaces.push_back({{member.mark}, member.name});
+    bridge.interfaces.push_back(
+        bind_member(member.name, member.mark, reader.item("interfaces", member)));
   }
   reader.duration("mac_aging", bridge.mac_aging);
   reader.integer("mac_limit", bridge.mac_limit);
   bridge.static_macs = reader.mac_table("static");
+  // One address in two spellings may have a VLAN under each.
+  std::stable_sort(bridge.static_macs.begin(), bridge.static_macs.end(),
+                   [](const auto& a, const auto& b) { return a.mac < b.mac; });
+  reader.choice("multicast_snooping", bridge.multicast_snooping);
+  for (const auto& item : reader.named("vlan_interfaces")) {
+    ObjectReader keys = reader.item("vlan_interfaces", item);
+    VlanInterfaceConfig& interface = bridge.vlan_interfaces.emplace_back();
+    keys.origin(interface);
+    interface.mark = item.mark;
+    interface.name = item.name;
+    keys.integer("vlan", interface.vlan);
+  }
   return bridge;
 }
 

@@ -13,6 +13,8 @@ void bind_config(const YamlNode& root, Config& config, Problems& problems);
 // not declared or is in two bridges, static addresses, headroom against the frame size.
 void check_references(const Config& config, Problems& problems);
 
+// The part of it about VLANs, mirrors and static addresses of bridges (config_check_vlans.cc).
+void check_vlans(const Config& config, Problems& problems);
 // The part of it about `vlans` and `vrfs` (config_check_routing.cc).
 void check_routing(const Config& config, Problems& problems);
 

@@ -1,10 +1,8 @@
 #include <algorithm>
-#include <map>
 #include <unordered_map>
 
 #include "starocean/base/check.h"
 #include "starocean/control/config_bind.h"
-#include "starocean/control/config_value.h"
 #include "starocean/control/config_words.h"
 
 namespace starocean::control {
@@ -41,7 +39,6 @@ class MembershipCheck {
     }
     for (const auto& bridge : config.bridges) {
       for (const auto& member : bridge.interfaces) check_member(bridge, member);
-      check_static(bridge);
     }
   }
 
@@ -64,33 +61,6 @@ class MembershipCheck {
       problems_.add(
           member.mark, what, "there is no such interface",
           near.empty() ? "declare it under 'interfaces'" : "did you mean " + quote(near) + "?");
-    }
-  }
-
-  void check_static(const BridgeConfig& bridge) {
-    std::map<MacBytes, Mark> seen;
-    for (const StaticMac& entry : bridge.static_macs) {
-      const std::string what = "cannot use the static address " + format_mac(entry.mac) +
-                               " of bridge " + quote(bridge.name);
-      const auto member = memberships_.find(entry.interface);
-      const auto [earlier, is_new] = seen.emplace(entry.mac, entry.mark);
-      if (!is_unicast(entry.mac)) {
-        problems_.add(entry.mark, what, "it is not the address of one station",
-                      "write a unicast address");
-      } else if (!is_new) {
-        problems_.add(entry.mark, what, "it already stands at " + at(earlier->second),
-                      "write it once");
-      } else if (member == memberships_.end() || member->second.bridge != &bridge) {
-        problems_.add(entry.mark, what,
-                      "interface " + quote(entry.interface) + " is not in this bridge",
-                      "name one of the bridge's interfaces");
-      }
-    }
-    if (bridge.static_macs.size() > bridge.mac_limit) {
-      problems_.add(bridge.mark, "cannot use bridge " + quote(bridge.name),
-                    "it has " + std::to_string(bridge.static_macs.size()) +
-                        " static addresses and a mac_limit of " + std::to_string(bridge.mac_limit),
-                    "raise mac_limit");
     }
   }
 
@@ -117,6 +87,7 @@ void check_references(const Config& config, Problems& problems) {
   check_devices(config, problems);
   const MembershipCheck membership(config, problems);
   check_headroom(config, problems);
+  check_vlans(config, problems);
   check_routing(config, problems);
 }
 

@@ -26,6 +26,9 @@ class RoutingCheck {
       for (const BridgeMember& member : bridge.interfaces) {
         bridged_.emplace(member.interface, &bridge);
       }
+      for (const VlanInterfaceConfig& interface : bridge.vlan_interfaces) {
+        vlans_.emplace(interface.name, interface.mark);
+      }
     }
     for (const VlanConfig& vlan : config.vlans) check_vlan(vlan);
     for (const VrfConfig& vrf : config.vrfs) check_vrf(vrf);

@@ -56,17 +56,66 @@ void interface(std::string& out, const InterfaceConfig& item) {
   number(out, 6, "completion", item.rings.completion);
 }
 
+void member_keys(std::string& out, const BridgeMember& item) {
+  if (item.vlan != 0) number(out, 8, "vlan", item.vlan);
+  if (item.trunk) {
+    const bool all = *item.trunk == all_vlans();
+    std::string vlans(1, '[');
+    vlans.append(format_vlans(*item.trunk)).append("]");
+    line(out, 8, "trunk", all ? "all" : vlans);
+  }
+  if (item.native != 0) number(out, 8, "native", item.native);
+  if (item.vlan != 0) line(out, 8, "qinq", item.qinq ? "true" : "false");
+  if (item.trunk) line(out, 8, "tag_type", scalar(to_string(item.tag_type)));
+  line(out, 8, "sticky", item.sticky ? "true" : "false");
+  if (item.mac_limit) number(out, 8, "mac_limit", *item.mac_limit);
+  if (!(item.storm_control == StormLimits{})) {
+    line(out, 8, "storm_control", "");
+    const StormLimits& storm = item.storm_control;
+    if (storm.broadcast) number(out, 10, "broadcast", *storm.broadcast);
+    if (storm.multicast) number(out, 10, "multicast", *storm.multicast);
+    if (storm.unknown_unicast) number(out, 10, "unknown_unicast", *storm.unknown_unicast);
+  }
+  if (item.mirror_to.empty()) return;
+  line(out, 8, "mirror_to", scalar(item.mirror_to));
+  line(out, 8, "mirror", to_string(item.mirror));
+}
+
+// As a list, when nothing is special about any of them.
+void members(std::string& out, const BridgeConfig& item) {
+  line(out, 4, "interfaces", item.interfaces.empty() ? "[]" : "");
+  const bool is_plain = std::all_of(item.interfaces.begin(), item.interfaces.end(),
+                                    [](const BridgeMember& member) { return member.is_plain(); });
+  for (const BridgeMember& member : item.interfaces) {
+    if (is_plain) {
+      out.append("      - ").append(scalar(member.interface)) += '\n';
+      continue;
+    }
+    line(out, 6, scalar(member.interface), "");
+    member_keys(out, member);
+  }
+}
+
 void bridge(std::string& out, const BridgeConfig& item) {
   line(out, 2, scalar(item.name), "");
-  line(out, 4, "interfaces", item.interfaces.empty() ? "[]" : "");
-  for (const auto& member : item.interfaces) {
-    out.append("      - ").append(scalar(member.interface)) += '\n';
-  }
+  members(out, item);
   line(out, 4, "mac_aging", format_duration(item.mac_aging));
   number(out, 4, "mac_limit", item.mac_limit);
   line(out, 4, "static", item.static_macs.empty() ? "{}" : "");
   for (const auto& entry : item.static_macs) {
-    line(out, 6, in_quotes(format_mac(entry.mac)), scalar(entry.interface));
+    const bool is_next = item.static_macs.data() != &entry && (&entry - 1)->mac == entry.mac;
+    if (entry.vlan == 0) {
+      line(out, 6, in_quotes(format_mac(entry.mac)), scalar(entry.interface));
+    } else {
+      if (!is_next) line(out, 6, in_quotes(format_mac(entry.mac)), "");
+      line(out, 8, std::to_string(entry.vlan), scalar(entry.interface));
+    }
+  }
+  line(out, 4, "multicast_snooping", item.multicast_snooping ? "true" : "false");
+  line(out, 4, "vlan_interfaces", item.vlan_interfaces.empty() ? "{}" : "");
+  for (const auto& interface : item.vlan_interfaces) {
+    line(out, 6, scalar(interface.name), "");
+    number(out, 8, "vlan", interface.vlan);
   }
 }
 

@@ -48,14 +48,11 @@ constexpr BadInput kBadInputs[] = {
     {"key of a later version", "version: 1\nnat: {}\n",
      "site.yaml:2:1: cannot use the key 'nat': it is not supported by this version of starocean; "
      "remove it"},
-    {"member key of a later version",
-     "version: 1\ninterfaces: {a: }\nbridges: {b: {interfaces: {a: {vlan: 10}}}}\n",
-     "site.yaml:3:32: cannot use the key 'vlan' in bridges.b.interfaces.a: it is not supported by "
-     "this version of starocean; remove it"},
     {"unknown member key",
      "version: 1\ninterfaces: {a: }\nbridges: {b: {interfaces: {a: {color: 1}}}}\n",
      "site.yaml:3:32: cannot use the key 'color' in bridges.b.interfaces.a: there is no such key; "
-     "remove it"},
+     "the keys here are vlan, trunk, native, qinq, tag_type, sticky, mac_limit, storm_control, "
+     "mirror_to, mirror"},
     {"on_exit: block", "version: 1\non_exit: block\n",
      "site.yaml:2:10: cannot use on_exit: 'block' is not supported by this version of starocean; "
      "write pass"},

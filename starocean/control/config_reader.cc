@@ -152,13 +152,39 @@ std::vector<StaticMac> ObjectReader::mac_table(std::string_view key) {
                      "it is not a MAC address", "write six pairs of digits: 02:00:00:00:00:01");
     }
     const std::string path = join(path_of(key), entry.key);
+    StaticMac one{{entry.mark}, mac.value_or(MacBytes{}), "", 0};
+    std::vector<StaticMac> found;
     if (entry.value->kind == YamlNode::Kind::kNull) {
       reject(schema_of(key), entry.mark, path, "it has no value");
-    } else if (const auto* name = formatted_text(schema_of(key), *entry.value, path); name && mac) {
-      macs.push_back({{entry.mark}, *mac, *name});
+    } else if (entry.value->kind == YamlNode::Kind::kMap) {
+      macs_by_vlan(schema_of(key), *entry.value, path, one, found);
+    } else if (const auto* name = formatted_text(schema_of(key), *entry.value, path)) {
+      one.interface = *name;
+      found.push_back(one);
     }
+    if (mac) macs.insert(macs.end(), found.begin(), found.end());
   }
   return macs;
+}
+
+// A map from VLANs to names of interfaces.
+void ObjectReader::macs_by_vlan(const SchemaKey& schema, const YamlNode& node,
+                                const std::string& path, const StaticMac& entry,
+                                std::vector<StaticMac>& macs) {
+  if (node.entries.empty()) reject(schema, node.mark, path, "it is empty");
+  for (const auto& item : node.entries) {
+    const auto vlan = parse_vlan_range(item.key);
+    if (!vlan || vlan->first != vlan->second) {
+      problems_->add(item.mark, "cannot use the key " + quote(item.key) + " in " + path,
+                     "it is not a VLAN", "write a number from 1 to 4094");
+      continue;
+    }
+    if (item.value->kind == YamlNode::Kind::kNull) {
+      reject(schema, item.mark, join(path, item.key), "it has no value");
+    } else if (const auto* name = formatted_text(schema, *item.value, join(path, item.key))) {
+      macs.push_back({{item.mark}, entry.mac, *name, vlan->first});
+    }
+  }
 }
 
 std::optional<ObjectReader> ObjectReader::object(std::string_view key) {

@@ -56,6 +56,11 @@ class ObjectReader {
   std::vector<Item> named(std::string_view key);
   // kMembers: list or map form.
   std::vector<Item> members(std::string_view key);
+  void optional_integer(std::string_view key, std::optional<uint32_t>& out) {
+    if (const auto value = read_integer(key)) out = static_cast<uint32_t>(*value);
+  }
+  // kVlanSet.
+  void vlans(std::string_view key, std::optional<VlanNumbers>& out);
   // kMacTable.
   std::vector<StaticMac> mac_table(std::string_view key);
 
@@ -72,6 +77,8 @@ class ObjectReader {
   std::string path_of(std::string_view key) const;
   const YamlNode::Entry* find(std::string_view key) const;
   const SchemaKey& schema_of(std::string_view key) const;
+  void macs_by_vlan(const SchemaKey& schema, const YamlNode& node, const std::string& path,
+                    const StaticMac& entry, std::vector<StaticMac>& macs);
   std::optional<int64_t> read_integer(std::string_view key);
   std::optional<int64_t> checked_integer(const SchemaKey& schema, const YamlNode& node,
                                          const std::string& path);

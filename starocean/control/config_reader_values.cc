@@ -118,6 +118,43 @@ void ObjectReader::integers(std::string_view key, std::vector<int>& out) {
   }
 }
 
+void ObjectReader::vlans(std::string_view key, std::optional<VlanNumbers>& out) {
+  const auto* entry = find(key);
+  if (entry == nullptr) return;
+  const SchemaKey& schema = schema_of(key);
+  const YamlNode& value = *entry->value;
+  if (value.kind == YamlNode::Kind::kScalar && value.text == schema.choices[0].name) {
+    out = all_vlans();
+    return;
+  }
+  if (value.kind != YamlNode::Kind::kList || value.items.empty()) {
+    const bool is_empty = value.kind == YamlNode::Kind::kList;
+    reject(schema, value_mark(*entry), path_of(key),
+           is_empty ? std::string("the list is empty") : std::string(describe_kind(value.kind)));
+    return;
+  }
+  VlanNumbers numbers;
+  for (const YamlNode* node : value.items) {
+    const bool is_scalar = node->kind == YamlNode::Kind::kScalar;
+    const auto range = is_scalar ? parse_vlan_range(node->text) : std::nullopt;
+    // In quotes a number is a text; a range is one anyhow.
+    if (!range || (!node->plain && range->first == range->second)) {
+      reject(schema, node->mark, path_of(key),
+             is_scalar ? quote(node->text) + " is not a VLAN or a range of VLANs"
+                       : std::string(describe_kind(node->kind)));
+      continue;
+    }
+    for (size_t vlan = range->first; vlan <= range->second; ++vlan) {
+      if (numbers[vlan]) {
+        reject(schema, node->mark, path_of(key), std::to_string(vlan) + " is already in the list");
+        break;
+      }
+      numbers.set(vlan);
+    }
+  }
+  out = numbers;
+}
+
 void ObjectReader::size(std::string_view key, uint32_t& out) {
   const auto* entry = find(key);
   if (entry == nullptr) return;

@@ -44,10 +44,25 @@ std::string interface_line(const InterfaceConfig& interface, const BridgeConfig*
   return line + (bridge == nullptr ? ", in no bridge\n" : ", in bridge " + bridge->name + "\n");
 }
 
+// "lan2 trunk 10, 20 native 10".
+std::string member_words(const BridgeMember& member) {
+  std::string out = member.interface;
+  if (member.vlan != 0) {
+    out.append(member.qinq ? " QinQ VLAN " : " VLAN ").append(std::to_string(member.vlan));
+  }
+  if (member.trunk) {
+    const bool all = *member.trunk == all_vlans();
+    out.append(" trunk ").append(all ? "of all VLANs" : format_vlans(*member.trunk));
+    if (member.native != 0) out.append(" native ").append(std::to_string(member.native));
+  }
+  if (!member.mirror_to.empty()) out.append(" mirrored to ").append(member.mirror_to);
+  return out;
+}
+
 std::string bridge_line(const BridgeConfig& bridge) {
   std::string line = "bridge " + bridge.name + ": " + count(bridge.interfaces.size(), "interface");
   if (!bridge.interfaces.empty()) {
-    line += " (" + join(bridge.interfaces, [](const auto& item) { return item.interface; }) + ")";
+    line += " (" + join(bridge.interfaces, member_words) + ")";
   }
   line += ", " + std::to_string(bridge.mac_limit) + " addresses, aging " +
           format_duration(bridge.mac_aging);
@@ -68,6 +83,17 @@ Result<std::string> check_summary(const Config& config) {
   std::string notes;
   for (const auto& bridge : config.bridges) {
     for (const auto& member : bridge.interfaces) bridge_of[member.interface] = &bridge;
+    for (const auto& member : bridge.interfaces) {
+      if (!member.mirror_to.empty()) bridge_of[member.mirror_to] = nullptr;
+    }
+    for (const auto& interface : bridge.vlan_interfaces) {
+      const bool is_carried =
+          std::any_of(bridge.interfaces.begin(), bridge.interfaces.end(),
+                      [&](const auto& member) { return member.carries(interface.vlan); });
+      if (is_carried) continue;
+      notes += "note: no interface of bridge " + bridge.name + " carries VLAN " +
+               std::to_string(interface.vlan) + " of VLAN interface " + interface.name + "\n";
+    }
     if (bridge.interfaces.size() < 2) {
       notes += "note: bridge " + bridge.name + " joins fewer than two interfaces\n";
     }

@@ -197,4 +197,34 @@ bool is_number_or_boolean(std::string_view text) {
   return all_of(text, kDigits);
 }
 
+std::optional<std::pair<uint16_t, uint16_t>> parse_vlan_range(std::string_view text) {
+  const size_t dash = text.find('-');
+  const auto first = parse_integer(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : parse_integer(text.substr(dash + 1));
+  if (!first || !last || *first < 1 || *last > kMostVlan || *first > *last) return std::nullopt;
+  return std::pair(static_cast<uint16_t>(*first), static_cast<uint16_t>(*last));
+}
+
+std::string format_vlans(const VlanNumbers& vlans) {
+  std::string out;
+  for (size_t first = 1; first <= kMostVlan; ++first) {
+    if (!vlans[first]) continue;
+    size_t last = first;
+    while (last < kMostVlan && vlans[last + 1]) ++last;
+    out.append(out.empty() ? "" : ", ").append(std::to_string(first));
+    if (last != first) out.append("-").append(std::to_string(last));
+    first = last;
+  }
+  return out;
+}
+
+const VlanNumbers& all_vlans() {
+  static const VlanNumbers kAll = [] {
+    VlanNumbers all;
+    for (size_t vlan = 1; vlan <= kMostVlan; ++vlan) all.set(vlan);
+    return all;
+  }();
+  return kAll;
+}
+
 }  // namespace starocean::control

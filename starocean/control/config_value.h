@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "starocean/control/config.h"
 
@@ -38,6 +39,14 @@ struct HostPort {
 // "a.b.c.d:port", "[IPv6]:port" or "name:port"; the port is 1-65535.
 std::optional<HostPort> parse_host_port(std::string_view text);
 std::string format_host_port(std::string_view host, uint16_t port);
+
+// "10" or "100-200", of numbers from 1 to 4094, the first not above the last.
+std::optional<std::pair<uint16_t, uint16_t>> parse_vlan_range(std::string_view text);
+inline constexpr uint16_t kMostVlan = 4094;  // IEEE 802.1Q-2018, table 9-2: 4095 is reserved
+// "10, 20, 100-200".
+std::string format_vlans(const VlanNumbers& vlans);
+// All from 1 to 4094.
+const VlanNumbers& all_vlans();
 
 // TextFormat::kLabel and kDevice of schema.h. The latter is the kernel's own rule (dev_valid_name
 // in net/core/dev.c) within printable ASCII.

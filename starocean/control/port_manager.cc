@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "starocean/base/log.h"
+#include "starocean/control/bridge_rules_of.h"
 #include "starocean/net/mac_address.h"
 
 namespace starocean::control {
@@ -167,9 +168,13 @@ void PortManager::apply_bridges(const Config& config) {
       options.members.push_back(entries_.at(member.interface).port);
     }
     for (const StaticMac& entry : bridge.static_macs) {
-      options.static_macs.emplace_back(net::MacAddress(entry.mac).as_u64(),
-                                       entries_.at(entry.interface).port);
+      const uint16_t vlan =
+          entry.vlan != 0 ? entry.vlan : bridge.member(entry.interface)->untagged_vlan();
+      options.static_macs.push_back(
+          {net::MacAddress(entry.mac).as_u64(), entries_.at(entry.interface).port, vlan});
     }
+    options.rules =
+        bridge_rules_of(bridge, [this](const std::string& name) { return entries_.at(name).port; });
     bridges.push_back(std::move(options));
   }
   engine_.set_bridges(bridges);

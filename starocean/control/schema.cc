@@ -6,6 +6,7 @@
 #include <array>
 
 #include "starocean/control/config.h"
+#include "starocean/control/schema_bridge.h"
 
 namespace starocean::control {
 namespace {
@@ -174,47 +175,6 @@ constexpr auto kInterfaceKeys = std::to_array<SchemaKey>({
      .choices = kChecksumChoices},
 });
 constexpr SchemaObject kInterface{"an interface", kInterfaceKeys};
-
-constexpr auto kMemberKeys = std::to_array<SchemaKey>({
-    {.key = "vlan", .help = kLater, .supported = false},
-    {.key = "trunk", .help = kLater, .supported = false},
-    {.key = "native", .help = kLater, .supported = false},
-});
-constexpr SchemaObject kMember{"a member of a bridge", kMemberKeys};
-
-constexpr auto kBridgeKeys = std::to_array<SchemaKey>({
-    {.key = "interfaces",
-     .kind = kMembers,
-     .help =
-         "The interfaces that it joins, each in one bridge only: a list of names, or a map from "
-         "names to what is special about them (nothing, in this version).",
-     .max = 1024,
-     .format = TextFormat::kDevice,
-     .object = &kMember,
-     .required = true},
-    {.key = "mac_aging",
-     .kind = kDuration,
-     .help =
-         "How long a learned address is kept after it was last seen (IEEE 802.1Q-2018, table 8-6, "
-         "allows 10 s and more).",
-     .fallback = "300s",
-     .min = 100,
-     .max = 1'000'000'000},
-    {.key = "mac_limit",
-     .kind = kInteger,
-     .help = "How many addresses it learns, static ones counted. Frames to others are flooded.",
-     .fallback = "16384",
-     .min = 1,
-     .max = 1048576},
-    {.key = "static",
-     .kind = kMacTable,
-     .help = "Unicast addresses that are never learned, moved or aged, each with its interface.",
-     .fallback = "{}",
-     .max = 65536,
-     .format = TextFormat::kDevice},
-    {.key = "vlan_interfaces", .help = kLater, .supported = false},
-});
-constexpr SchemaObject kBridge{"a bridge", kBridgeKeys};
 
 constexpr auto kVlanKeys = std::to_array<SchemaKey>({
     {.key = "link",
@@ -389,6 +349,12 @@ std::string_view to_string(ReversePathCheck value) {
 }
 std::string_view to_string(MssClamp value) {
   return kMssClamps[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(TagType value) {
+  return kTagTypes[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(MirrorDirection value) {
+  return kMirrorDirections[static_cast<size_t>(value)].name;
 }
 std::string_view to_string(Checksums value) {
   return kChecksumChoices[static_cast<size_t>(value)].name;

@@ -28,7 +28,8 @@ enum class ValueKind : uint8_t {
   kObject,       // a map with the keys of `object`
   kNamed,        // a map from names (format) to maps with the keys of `object`
   kMembers,      // a list of names (format), or a map from names to maps with the keys of `object`
-  kMacTable,     // a map from MAC addresses to names (format)
+  kMacTable,     // a map from MAC addresses to names (format), or to maps from VLANs to names
+  kVlanSet,      // a list of VLANs and ranges of them, or one of the choices: all of them
 };
 
 enum class TextFormat : uint8_t {

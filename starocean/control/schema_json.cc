@@ -26,6 +26,8 @@ constexpr std::string_view kSizePattern = "^(0|[1-9][0-9]*)([KMG](iB)?)$";
 constexpr std::string_view kDurationPattern = "^(0|[1-9][0-9]*)(ms|s|m|h)$";
 constexpr std::string_view kMacPattern =
     "^[0-9A-Fa-f]{2}((:[0-9A-Fa-f]{2}){5}|(-[0-9A-Fa-f]{2}){5})$";
+constexpr std::string_view kVlanPattern = "^[1-9][0-9]{0,3}$";
+constexpr std::string_view kVlanRangePattern = "^[1-9][0-9]{0,3}-[1-9][0-9]{0,3}$";
 
 Json text(std::string_view pattern) {
   return {{"type", "string"}, {"pattern", pattern}};
@@ -63,6 +65,16 @@ Json map_of(const SchemaKey& key, std::string_view name_pattern, const Json& val
           {"maxProperties", key.max}};
 }
 
+// The name of an interface, or one for each VLAN.
+Json mac_table_value(const SchemaKey& key) {
+  const Json name = text(pattern_of(key.format));
+  const Json by_vlan = {{"type", "object"},
+                        {"propertyNames", {{"pattern", kVlanPattern}}},
+                        {"additionalProperties", name},
+                        {"minProperties", 1}};
+  return {{"anyOf", {name, by_vlan}}};
+}
+
 Json value_schema(const SchemaKey& key) {
   switch (key.kind) {
     case kInteger:
@@ -90,7 +102,15 @@ Json value_schema(const SchemaKey& key) {
       return {{"anyOf", {list, map_of(key, pattern_of(key.format), object_schema(*key.object))}}};
     }
     case kMacTable:
-      return map_of(key, kMacPattern, text(pattern_of(key.format)));
+      return map_of(key, kMacPattern, mac_table_value(key));
+    case kVlanSet: {
+      const Json vlan = {{"type", "integer"}, {"minimum", 1}, {"maximum", 4094}};
+      const Json list = {{"type", "array"},
+                         {"items", {{"anyOf", {vlan, text(kVlanRangePattern)}}}},
+                         {"minItems", 1},
+                         {"maxItems", 4094}};
+      return {{"anyOf", {list, choices(key)}}};
+    }
   }
   return {};
 }

@@ -43,13 +43,24 @@ std::string text_with(const std::string& path, const std::string& value) {
     before += "{";
     if (outer == "vlans.NAME" && rest != "link") before += "link: m, ";
     if (outer == "vlans.NAME" && rest != "id") before += "id: 7, ";
+    if (outer == "bridges.NAME.interfaces.NAME") {
+      if (rest == "native" || rest == "tag_type") before += "trunk: all, ";
+      if (rest == "qinq") before += "vlan: 7, ";
+      if (rest == "mirror") before += "mirror_to: m, ";
+    }
+    if (outer == "bridges.NAME" && rest.rfind("vlan_interfaces", 0) == 0) {
+      before += "interfaces: {m: {trunk: all}}, ";
+      after += "}";
+      continue;
+    }
     const bool needs_members = outer == "bridges.NAME" || outer == "vrfs.NAME";
     if (needs_members && rest.rfind("interfaces", 0) != 0) before += "interfaces: [m], ";
     after += "}";
   }
   std::string text = path == "version" ? "" : "version: 1\n";
   const bool has_members = path.rfind("bridges", 0) == 0 || path.rfind("vrfs", 0) == 0;
-  if (has_members) text += "interfaces: {m: , a: }\n";
+  const bool has_one = path.find("vlan_interfaces") != std::string::npos;
+  if (has_members) text += has_one ? "interfaces: {m: }\n" : "interfaces: {m: , a: }\n";
   if (path.rfind("vlans", 0) == 0) text += "interfaces: {m: }\n";
   return text + before + value + after + "\n";
 }
@@ -87,6 +98,8 @@ std::vector<std::string> good_values(const SchemaKey& key) {
       return {"[]", "[m]", "{m: {}}", "{m: , a: }", ""};
     case kMacTable:
       return {"{}", "", "{'02:00:00:00:00:01': m, 02-00-00-00-00-AB: m}"};
+    case kVlanSet:
+      return {"[1, 4094]", "[1-4094]", "[10, 100-200, 7]", "all"};
   }
   return {};
 }
@@ -101,9 +114,11 @@ TEST(Schema, ParserTakesWhatTheTableOffers) {
   for_each_key(config_schema(), "", [&](const std::string& path, const SchemaKey& key) {
     if (!key.supported) return;
     for (const std::string& value : good_values(key)) {
-      const bool has_required = path == "bridges" || path == "vlans" || path == "vrfs";
+      const bool has_required = path == "bridges" || path == "vlans" || path == "vrfs" ||
+                                path == "bridges.NAME.vlan_interfaces";
       if (has_required && value == "{a: {}}") continue;
-      if (path == "vlans.NAME.link" && value != "m") continue;
+      const bool names_one = path == "vlans.NAME.link" || path.ends_with(".mirror_to");
+      if (names_one && value != "m") continue;
       const std::string text = text_with(path, value);
       EXPECT_EQ(message_of(text), "") << text;
       ++tried;

@@ -73,7 +73,9 @@ std::string expected_value(const SchemaKey& key) {
     case kMembers:
       return "a list of names, or a map from names to their settings";
     case kMacTable:
-      return "a map from MAC addresses to names of interfaces";
+      return "a map from MAC addresses to names of interfaces, or to maps from VLANs to names";
+    case kVlanSet:
+      return "a list of VLANs from 1 to 4094 and ranges such as 100-200, or " + listed(key.choices);
   }
   return {};
 }

@@ -48,6 +48,8 @@ BridgeMacs::BridgeMacs(const std::string& bridge, uint32_t limit)
       region_(memory_.bytes().data(), memory_.bytes().size(), "MAC table of bridge " + bridge,
               "heap"),
       table_(std::make_unique<table::MacTable>(
-          memory_.bytes().first(table::MacTable::bytes_needed(limit)), limit)) {}
+          memory_.bytes().first(table::MacTable::bytes_needed(limit)), limit)) {
+  table_->count_ports(ports_);
+}
 
 }  // namespace starocean::dataplane

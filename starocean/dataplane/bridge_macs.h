@@ -5,6 +5,8 @@
 // the TLB as well as the cache.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,6 +14,7 @@
 #include <string>
 
 #include "starocean/base/regions.h"
+#include "starocean/dataplane/bridge_rules.h"
 #include "starocean/table/mac_table.h"
 
 namespace starocean::dataplane {
@@ -25,6 +28,10 @@ class BridgeMacs {
   const table::MacTable& table() const { return *table_; }
   uint32_t limit() const { return limit_; }
   bool full() const { return table_->size() >= limit_; }
+  // Addresses on that port, static and expired ones counted; off by the operations in flight.
+  uint32_t on_port(PortId port) const {
+    return ports_[port.index()].load(std::memory_order_relaxed);
+  }
 
  private:
   class Memory {
@@ -41,6 +48,7 @@ class BridgeMacs {
   };
 
   uint32_t limit_;
+  std::array<std::atomic<uint32_t>, kMaxPorts> ports_{};
   Memory memory_;
   ScopedRegion region_;
   std::unique_ptr<table::MacTable> table_;

@@ -16,7 +16,7 @@ namespace starocean::dataplane {
   X(rx_bytes, "bytes", "received from the interface")                                             \
   X(tx_packets, "packets", "put into the transmit ring")                                          \
   X(tx_bytes, "bytes", "put into the transmit ring")                                              \
-  X(copies, "packets", "additional copies made for flooding")                                     \
+  X(copies, "packets", "additional copies made for flooding, mirrors and Linux")                  \
   X(flooded, "packets", "received and flooded: broadcast, multicast, unknown destination")        \
   X(punted, "packets", "given back to Linux on the interface that received them")                 \
   X(checksums_finished, "packets",                                                                \
@@ -24,11 +24,23 @@ namespace starocean::dataplane {
   X(mac_learned, "events", "source addresses learned on this port")                               \
   X(mac_moved, "events", "source addresses that moved to this port from another")                 \
   X(mac_table_full, "events", "source addresses not learned because the MAC table was full")      \
-  X(drop_runt, "packets", "shorter than an Ethernet header")                                      \
+  X(mac_limit_reached, "events",                                                                  \
+    "source addresses not learned because this port has as many as its `mac_limit` allows")       \
+  X(snooping_malformed, "packets", "IGMP or MLD messages from which nothing was learned")         \
+  X(snooping_lost, "events", "joins and leaves not taken note of: too many at a time")            \
+  X(drop_runt, "packets", "shorter than an Ethernet header and its VLAN tag")                     \
   X(drop_bad_source, "packets", "source address is a group address or zero")                      \
   X(drop_no_bridge, "packets", "received on a port that is in no bridge")                         \
   X(drop_same_port, "packets", "destination is behind the port it came from")                     \
   X(drop_no_member, "packets", "flooded in a bridge with no other port that is up")               \
+  X(drop_untagged, "packets", "without a VLAN, on a trunk without `native`")                      \
+  X(drop_vlan_not_allowed, "packets", "of a VLAN that the port does not carry")                   \
+  X(drop_vlan_egress, "packets", "to an address behind a port that does not carry its VLAN")      \
+  X(drop_sticky, "packets", "source address belongs to a sticky port")                            \
+  X(drop_storm_broadcast, "packets", "broadcast beyond the port's storm control")                 \
+  X(drop_storm_multicast, "packets", "multicast beyond the port's storm control")                 \
+  X(drop_storm_unicast, "packets", "unknown destination, beyond the port's storm control")        \
+  X(drop_no_headroom, "packets", "no room before the packet for a VLAN tag")                      \
   X(drop_reserved, "packets", "to an 802.1D reserved address, and not possible to give to Linux") \
   X(drop_egress_down, "packets", "egress interface is down or gone")                              \
   X(drop_egress_mtu, "packets", "longer than the egress interface's MTU allows")                  \

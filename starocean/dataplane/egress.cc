@@ -128,13 +128,8 @@ void Egress::flood(Packet& packet, const Port& from, const Bridge& bridge) {
     if (member == from.id || !to.attached || !to.up) continue;
     // One behind: the last port gets the original, all others a copy.
     if (last != nullptr) {
-      counters(last->id).add(PortCounter::copies);
-      Packet duplicate;
-      if (copy(packet, duplicate, rest_)) {
-        send(duplicate, *last);
-      } else {
-        counters(last->id).add(PortCounter::drop_no_frame);
-      }
+      Packet copy;
+      if (duplicate(packet, copy, last->id)) send(copy, *last);
     }
     last = &to;
   }
@@ -145,7 +140,14 @@ void Egress::flood(Packet& packet, const Port& from, const Bridge& bridge) {
   }
 }
 
-bool Egress::copy(const Packet& packet, Packet& result, std::span<xsk::Buffer> rest) {
+bool Egress::duplicate(const Packet& packet, Packet& copy, PortId where) {
+  counters(where).add(PortCounter::copies);
+  if (copy_to(packet, copy, rest_)) return true;
+  counters(where).add(PortCounter::drop_no_frame);
+  return false;
+}
+
+bool Egress::copy_to(const Packet& packet, Packet& result, std::span<xsk::Buffer> rest) {
   const uint32_t wanted = packet.buffers();
   if (wanted > rest.size() || pool_.reserve(wanted) < wanted) return false;
   const auto copy_buffer = [&](const xsk::Buffer& from, xsk::Buffer& to) {
@@ -172,7 +174,7 @@ void Egress::drop(Packet& packet, PortId where, PortCounter reason) {
 }
 
 uint32_t Egress::take_handoffs() {
-  uint32_t packets = take_from(mesh_.from_control(self_));
+  uint32_t packets = 0;
   for (uint32_t i = 0; i < mesh_.workers(); ++i) {
     const WorkerId from(static_cast<uint16_t>(i));
     if (from != self_) packets += take_from(mesh_.between(from, self_));
@@ -198,6 +200,24 @@ uint32_t Egress::take_from(HandoffRing& ring) {
     resume(packet, item);
   }
   return packets;
+}
+
+uint32_t Egress::take_from_linux(RoutedBatch& batch) {
+  HandoffRing& ring = mesh_.from_control(self_);
+  HandoffItem item;
+  while (batch.has_room() && ring.pop(item)) {
+    Packet packet;
+    packet.head = to_buffer(item);
+    packet.len_bytes = item.packet_bytes;
+    const PortId account = item.port;
+    const InterfaceId interface = item.interface;
+    size_t rest_count = 0;
+    while (item.more && ring.pop(item)) rest_[rest_count++] = to_buffer(item);
+    packet.rest = {rest_.data(), rest_count};
+    batch.add(packet, interface, account);
+  }
+  if (batch.count != 0) worker_counters_.add(WorkerCounter::handoff_in, batch.count);
+  return batch.count;
 }
 
 // The configuration may have changed since it was pushed.

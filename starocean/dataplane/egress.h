@@ -18,9 +18,6 @@
 
 namespace starocean::dataplane {
 
-// Ports that a data plane can have over its life; counters are laid out for as many.
-inline constexpr uint32_t kMaxPorts = 256;
-
 class Egress {
  public:
   Egress(WorkerId self, xsk::FramePool& pool, HandoffMesh& mesh, WorkerCounters& worker_counters);
@@ -39,8 +36,21 @@ class Egress {
   void deliver(Packet& packet, PortId in, const RoutedInterface& to);
   void drop(Packet& packet, PortId where, PortCounter reason);
 
-  // Packets that other workers and the control thread handed to this one. Returns how many.
+  // Makes `copy` a copy of the packet, which counts at `where`. False when there are no frames for it, which
+  // counts there too. The buffers behind the first belong to this object: give the copy to one of the
+  // functions above before the next call.
+  bool duplicate(const Packet& packet, Packet& copy, PortId where);
+  // Whether send() would not drop it for what the port is.
+  bool takes(const Packet& packet, const Port& to) const {
+    return refusal(packet, to) == PortCounter::kCount;
+  }
+  // There is something for the control thread besides packets.
+  void wake_control() { woken_.back() = true; }
+
+  // Packets that other workers handed to this one, for transmission. Returns how many.
   uint32_t take_handoffs();
+  // Packets that Linux sent on TAP devices of ours: as many as fit into `batch`, which is empty.
+  uint32_t take_from_linux(RoutedBatch& batch);
   // Starts transmission on every queue that got packets, and wakes the workers that got some. Returns
   // false when a transmit ring is not drained yet.
   bool flush();
@@ -54,7 +64,7 @@ class Egress {
   void hand_off(Packet& packet, const Port& to, PortQueue& queue);
   uint32_t take_from(HandoffRing& ring);
   void resume(Packet& packet, const HandoffItem& item);
-  bool copy(const Packet& packet, Packet& result, std::span<xsk::Buffer> rest);
+  bool copy_to(const Packet& packet, Packet& result, std::span<xsk::Buffer> rest);
   bool push(HandoffRing& ring, Packet& packet, PortId port, Stage stage,
             InterfaceId interface = InterfaceId::none());
   void release(Packet& packet);

@@ -16,6 +16,7 @@ namespace starocean::dataplane {
 namespace {
 
 constexpr uint32_t kMoveRingItems = 4096;
+constexpr uint32_t kGroupRingItems = 4096;
 
 }  // namespace
 
@@ -55,8 +56,10 @@ Status Engine::build() {
   mesh_ = std::move(*mesh);
   control_counters_ = std::make_unique<PortCounters[]>(kMaxPorts);
   mac_moves_ = std::make_unique<MacMoveRing>(kMoveRingItems);
+  group_events_ = std::make_unique<GroupEventRing>(kGroupRingItems);
   qsbr_ = std::make_unique<ring::Qsbr>(workers);
   snapshots_ = std::make_unique<ring::SnapshotPublisher<Snapshot>>(*qsbr_);
+  snooping_ = std::make_unique<ring::SnapshotPublisher<SnoopingTables>>(*qsbr_);
   for (uint32_t i = 0; i <= workers; ++i) {
     auto pool = xsk::FramePool::create(*depot_);
     if (!pool) return fail(pool.error());
@@ -72,7 +75,8 @@ Status Engine::build() {
   for (uint32_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(
         WorkerId(static_cast<uint16_t>(i)), options_.cpus[i], options_.poll,
-        SharedState{*mesh_, *qsbr_, *snapshots_, *mac_moves_}, *pools_[i]));
+        SharedState{*mesh_, *qsbr_, *snapshots_, *mac_moves_, *group_events_, *snooping_},
+        *pools_[i]));
   }
   auto punt = xsk::Punt::create();
   if (punt) {
@@ -223,7 +227,12 @@ void Engine::set_bridges(const std::vector<BridgeOptions>& bridges) {
     const bool stays = before != old.end();
     const BridgeId id = stays ? before->first : free_bridge_id(old);
     BridgeState next{options, nullptr};
-    if (stays && before->second.macs->limit() == options.mac_limit) {
+    // Those of a VLAN-aware bridge are kept under other keys.
+    const auto is_aware = [](const BridgeOptions& bridge) {
+      return bridge.rules != nullptr && bridge.rules->vlan_aware;
+    };
+    if (stays && before->second.macs->limit() == options.mac_limit &&
+        is_aware(before->second.options) == is_aware(options)) {
       next.macs = before->second.macs;
     } else {
       next.macs = std::make_shared<BridgeMacs>(options.name, options.mac_limit);
@@ -238,6 +247,9 @@ void Engine::set_bridges(const std::vector<BridgeOptions>& bridges) {
     const auto before = old.find(id);
     update_macs(id, before == old.end() ? BridgeOptions{} : before->second.options);
   }
+  for (const auto& [id, state] : old) {
+    if (!bridges_.contains(id)) snooping_state_.forget(id);
+  }
   forget_moves();
 }
 
@@ -251,16 +263,30 @@ BridgeId Engine::free_bridge_id(const std::map<BridgeId, BridgeState>& taken) co
 void Engine::update_macs(BridgeId id, const BridgeOptions& before) {
   const BridgeOptions& now = bridges_.at(id).options;
   table::MacTable& macs = bridges_.at(id).macs->table();
-  const std::map<uint64_t, PortId> wanted(now.static_macs.begin(), now.static_macs.end());
-  for (const auto& [mac, port] : before.static_macs) {
-    if (!wanted.contains(mac)) macs.remove(id, mac);
+  using Key = std::pair<BridgeId, uint64_t>;  // learning domain and address
+  const auto key_of = [id](const BridgeOptions& bridge, const StaticStation& station) {
+    return Key(learning_domain(bridge.rules.get(), id, station.vlan), station.mac);
+  };
+  std::map<Key, PortId> wanted;
+  for (const StaticStation& station : now.static_macs) wanted[key_of(now, station)] = station.port;
+  for (const StaticStation& station : before.static_macs) {
+    const Key key = key_of(before, station);
+    if (!wanted.contains(key)) macs.remove(key.first, key.second);
   }
-  for (const auto& [mac, port] : wanted) macs.add_static(id, mac, port);
-  // A port that has left a bridge leaves its addresses behind.
+  for (const auto& [key, port] : wanted) macs.add_static(key.first, key.second, port);
+  // A port that has left a bridge, or carries other VLANs now, leaves its addresses behind.
+  const auto vlans_of = [](const BridgeOptions& bridge, PortId port) {
+    const BridgeMember* member = bridge.rules == nullptr ? nullptr : bridge.rules->member(port);
+    return member == nullptr ? VlanSet() : member->vlans;
+  };
   for (const PortId port : before.members) {
     const auto& members = now.members;
-    if (std::find(members.begin(), members.end(), port) == members.end()) macs.flush_port(port);
+    const bool stays = std::find(members.begin(), members.end(), port) != members.end();
+    if (stays && vlans_of(before, port) == vlans_of(now, port)) continue;
+    macs.flush_port(port);
+    snooping_state_.forget(port);
   }
+  if (now.rules == nullptr || !now.rules->multicast_snooping) snooping_state_.forget(id);
 }
 
 std::string Engine::bridge_name(BridgeId bridge) const {
@@ -269,6 +295,7 @@ std::string Engine::bridge_name(BridgeId bridge) const {
 }
 
 void Engine::flush_port(PortId port) {
+  snooping_state_.forget(port);
   for (const auto& [id, bridge] : bridges_) bridge.macs->table().flush_port(port);
 }
 
@@ -281,6 +308,9 @@ Port Engine::compile_port(const PortState& state) const {
   port.finish_checksums = state.attached->finishes_checksums();
   port.can_punt = state.can_punt;
   port.bridge = state.bridge;
+  if (state.bridge.valid() && bridges_.at(state.bridge).options.rules != nullptr) {
+    port.member = bridges_.at(state.bridge).options.rules->member(state.id);
+  }
   port.mtu_bytes = state.link.mtu_bytes;
   port.mac = state.link.mac;
   const auto& queues = state.attached->queues();
@@ -319,7 +349,8 @@ void Engine::publish() {
     next->bridges[id.index()] = {.id = id,
                                  .aging_ms = state.options.aging_ms,
                                  .macs = state.macs,
-                                 .members = state.options.members};
+                                 .members = state.options.members,
+                                 .rules = state.options.rules};
   }
   compile_routing(*next);
   snapshots_->publish(std::move(next));

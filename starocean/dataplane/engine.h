@@ -38,12 +38,20 @@ struct EngineOptions {
   PollMode poll = PollMode::kAdaptive;
 };
 
+// An address that is never learned, moved or aged.
+struct StaticStation {
+  uint64_t mac = 0;  // net::MacAddress::as_u64()
+  PortId port;
+  uint16_t vlan = kNoVlan;  // of VLAN-aware bridges
+};
+
 struct BridgeOptions {
   std::string name;
   uint32_t aging_ms = 300'000;
   uint32_t mac_limit = 16384;
   std::vector<PortId> members = {};
-  std::vector<std::pair<uint64_t, PortId>> static_macs = {};
+  std::vector<StaticStation> static_macs = {};
+  std::shared_ptr<const BridgeRules> rules = nullptr;  // names the same members; null: none
 };
 
 // Everything that routes, or that Linux has a TAP device for.
@@ -142,6 +150,8 @@ class Engine {
   QueueCounters::Values queue_counters(const PortQueue& queue) const;
   FrameCensus census() const;
   std::vector<LoopDetector::Loop> loops() const { return loop_detector_.loops(); }
+  // Who has asked for what, in the bridges that snoop.
+  const SnoopingState& snooping() const { return snooping_state_; }
   const xsk::Umem& umem() const { return *umem_; }
   uint64_t generation() const { return generation_; }
   uint32_t frames_to_worker(WorkerId worker) const { return mesh_->frames_to(worker); }
@@ -177,6 +187,7 @@ class Engine {
   void drop_handoffs();
   void punt_batch(std::span<HandoffItem> items);
   void watch_moves(uint64_t now_ms);
+  void watch_groups(uint64_t now_ms);
   void age_macs(uint64_t now_ms);
   void flush_port(PortId port);
   BridgeId free_bridge_id(const std::map<BridgeId, BridgeState>& taken) const;
@@ -191,8 +202,10 @@ class Engine {
   std::vector<std::unique_ptr<xsk::FramePool>> pools_;
   std::unique_ptr<HandoffMesh> mesh_;
   std::unique_ptr<MacMoveRing> mac_moves_;
+  std::unique_ptr<GroupEventRing> group_events_;
   std::unique_ptr<ring::Qsbr> qsbr_;
   std::unique_ptr<ring::SnapshotPublisher<Snapshot>> snapshots_;
+  std::unique_ptr<ring::SnapshotPublisher<SnoopingTables>> snooping_;
   std::map<PortId, PortState> ports_;
   std::map<std::string, PortId> names_;  // of all ports that there ever were
   std::map<std::pair<PortId, uint16_t>, QueueCounters::Values> past_queues_;  // of closed sockets
@@ -208,6 +221,8 @@ class Engine {
   std::string punt_problem_;
   std::unique_ptr<PortCounters[]> control_counters_;  // what this thread does to packets
   LoopDetector loop_detector_;
+  SnoopingState snooping_state_;
+  uint64_t next_expiry_ms_ = 0;  // of what was snooped
   uint64_t generation_ = 0;
   uint64_t punting_ = 0;
   uint64_t next_aging_ms_ = 0;

@@ -16,6 +16,7 @@ constexpr size_t kPuntBatch = 256;
 constexpr milliseconds kDrainPoll{5};
 constexpr int kDrainPolls = 200;
 constexpr uint64_t kLongestSweepPauseMs = 60'000;
+constexpr uint64_t kExpiryPauseMs = 500;
 
 }  // namespace
 
@@ -31,6 +32,7 @@ void Engine::service(uint64_t now_ms) {
   taps_->read();
   fib_->collect();
   watch_moves(now_ms);
+  watch_groups(now_ms);
   age_macs(now_ms);
 }
 
@@ -102,6 +104,31 @@ void Engine::watch_moves(uint64_t now_ms) {
     budget -= std::min(budget, count);
   }
   loop_detector_.expire(now_ms);
+}
+
+// Tables are made anew when something has changed, once for all that was heard meanwhile.
+void Engine::watch_groups(uint64_t now_ms) {
+  std::array<GroupEvent, 256> events;
+  for (size_t budget = group_events_->capacity(); budget > 0;) {
+    const size_t count = group_events_->pop(events);
+    if (count == 0) break;
+    for (size_t i = 0; i < count; ++i) {
+      // It may be of a configuration that is gone.
+      const auto bridge = bridges_.find(events[i].bridge);
+      const BridgeRules* rules =
+          bridge == bridges_.end() ? nullptr : bridge->second.options.rules.get();
+      const bool is_known = rules != nullptr && rules->multicast_snooping &&
+                            (!events[i].port.valid() || rules->member(events[i].port) != nullptr);
+      if (is_known) snooping_state_.observe(events[i], now_ms);
+    }
+    budget -= std::min(budget, count);
+  }
+  if (now_ms >= next_expiry_ms_) {
+    snooping_state_.expire(now_ms);
+    next_expiry_ms_ = now_ms + kExpiryPauseMs;
+  }
+  if (snooping_state_.changed()) snooping_->publish(snooping_state_.make_tables());
+  snooping_->collect();
 }
 
 // Those of the old configuration name ports and bridges that may be gone; a loop that is still there shows

@@ -170,7 +170,7 @@ TEST(Engine, AStaticAddressThatStaysIsFoundAllTheTime) {
   const PortId left = *engine->add_port({.name = "l", .device = "l"});
   const PortId right = *engine->add_port({.name = "r", .device = "r"});
   BridgeOptions bridge{.name = "b", .members = {left, right}};
-  for (uint64_t mac = 0; mac < 100; ++mac) bridge.static_macs.emplace_back(0x0200 + mac, left);
+  for (uint64_t mac = 0; mac < 100; ++mac) bridge.static_macs.push_back({0x0200 + mac, left});
   engine->set_bridges({bridge});
   const table::MacTable& macs = engine->bridges().begin()->second.macs->table();
   std::atomic<bool> end{false};
@@ -179,7 +179,9 @@ TEST(Engine, AStaticAddressThatStaysIsFoundAllTheTime) {
     for (; !end; ++looked) missed += macs.lookup(BridgeId(0), 0x0200, 0, 1).found ? 0 : 1;
   });
   for (int round = 0; round < 1'000 || looked < 100'000; ++round) {
-    for (auto& [mac, port] : bridge.static_macs) port = round % 2 == 0 ? right : left;
+    for (StaticStation& station : bridge.static_macs) {
+      station.port = round % 2 == 0 ? right : left;
+    }
     engine->set_bridges({bridge});
   }
   end = true;

@@ -1,7 +1,6 @@
 #include "starocean/dataplane/l2_switch.h"
 
-#include <cstring>
-
+#include "starocean/base/clock.h"
 #include "starocean/base/cpu.h"
 
 namespace starocean::dataplane {
@@ -9,24 +8,11 @@ namespace {
 
 constexpr uint32_t kEthernetHeaderBytes = 14;
 
-net::MacAddress load_mac(const std::byte* at) {
-  net::MacAddress mac;
-  std::memcpy(&mac, at, sizeof mac);
-  return mac;
-}
-
 }  // namespace
 
-net::MacAddress mac_from_u64(uint64_t mac) {
-  const auto first = static_cast<uint32_t>(mac);
-  const auto last = static_cast<uint16_t>(mac >> 32);
-  net::MacAddress::Bytes bytes{};
-  std::memcpy(bytes.data(), &first, sizeof first);
-  std::memcpy(bytes.data() + sizeof first, &last, sizeof last);
-  return net::MacAddress(bytes);
-}
-
-void L2Switch::process(Batch& batch, const Snapshot& snapshot, xsk::Umem& umem, uint32_t now_ms) {
+void L2Switch::process(Batch& batch, const Snapshot& snapshot, xsk::Umem& umem, uint64_t now_ns,
+                       RoutedBatch& to_router) {
+  const auto now_ms = static_cast<uint32_t>(now_ns / kNsPerMs);
   const Port& in = snapshot.ports[batch.in_port.index()];
   PortCounters& counters = egress_.counters(in.id);
   uint64_t bytes = 0;
@@ -41,6 +27,10 @@ void L2Switch::process(Batch& batch, const Snapshot& snapshot, xsk::Umem& umem, 
     return;
   }
   const Bridge& bridge = snapshot.bridges[in.bridge.index()];
+  if (bridge.rules != nullptr) {
+    filtering_.process(batch, {snapshot, umem, snooping_.current(), now_ns, now_ms}, to_router);
+    return;
+  }
 
   // Addresses first, so that the table's lines travel to the cache while the next headers are read.
   const table::MacTable& macs = bridge.macs->table();
@@ -67,37 +57,8 @@ void L2Switch::process(Batch& batch, const Snapshot& snapshot, xsk::Umem& umem, 
       egress_.drop(packet, in.id, PortCounter::drop_bad_source);
       continue;
     }
-    learn(packet, in, bridge, now_ms);
+    learner_.learn(packet.source, in.id, bridge, bridge.id, now_ms);
     forward(packet, in, bridge, snapshot, now_ms);
-  }
-}
-
-void L2Switch::learn(const Packet& packet, const Port& in, const Bridge& bridge, uint32_t now_ms) {
-  table::MacTable& macs = bridge.macs->table();
-  // At the limit only what is known may be refreshed or move.
-  if (bridge.macs->full() && !macs.lookup(bridge.id, packet.source, now_ms, bridge.aging_ms).found)
-      [[unlikely]] {
-    egress_.counters(in.id).add(PortCounter::mac_table_full);
-    return;
-  }
-  const table::LearnResult result =
-      macs.learn(bridge.id, packet.source, in.id, now_ms, bridge.aging_ms);
-  switch (result.kind) {
-    case table::LearnResult::kKnown:
-    case table::LearnResult::kRefreshed:
-    case table::LearnResult::kStatic:
-      return;
-    case table::LearnResult::kLearned:
-      egress_.counters(in.id).add(PortCounter::mac_learned);
-      return;
-    case table::LearnResult::kMoved:
-      egress_.counters(in.id).add(PortCounter::mac_moved);
-      // A full ring only means that the control thread has more than enough of them.
-      moves_.push(MacMove{packet.source, bridge.id, result.previous, in.id});
-      return;
-    case table::LearnResult::kFull:
-      egress_.counters(in.id).add(PortCounter::mac_table_full);
-      return;
   }
 }
 
@@ -126,6 +87,43 @@ void L2Switch::forward(Packet& packet, const Port& in, const Bridge& bridge,
     egress_.drop(packet, in.id, PortCounter::drop_same_port);
   } else {
     egress_.send(packet, snapshot.ports[found.port.index()]);
+  }
+}
+
+void L2Switch::forward_routed(RoutedBatch& batch, const Snapshot& snapshot, xsk::Umem& umem,
+                              uint64_t now_ns) {
+  const SwitchTurn turn{snapshot, umem, snooping_.current(), now_ns,
+                        static_cast<uint32_t>(now_ns / kNsPerMs)};
+  for (RoutedPacket& routed : batch.all()) {
+    Packet& packet = routed.packet;
+    // It may have gone since.
+    const bool known = routed.interface.index() < snapshot.interfaces.size() &&
+                       snapshot.interfaces[routed.interface.index()].active;
+    if (!known) {
+      egress_.drop(packet, routed.account, PortCounter::drop_egress_down);
+      continue;
+    }
+    const RoutedInterface& interface = snapshot.interfaces[routed.interface.index()];
+    if (!interface.bridge.valid()) {
+      send_by_device(packet, routed.account, interface, turn);
+    } else if (snapshot.bridges[interface.bridge.index()].rules != nullptr) {
+      filtering_.enter(packet, routed.account, interface, turn);
+    } else {
+      egress_.drop(packet, routed.account, PortCounter::drop_no_bridge);
+    }
+  }
+  batch.clear();
+}
+
+void L2Switch::send_by_device(Packet& packet, PortId account, const RoutedInterface& interface,
+                              const SwitchTurn& turn) {
+  const net::VlanTag tag{net::kEtherTypeVlan, interface.vlan};
+  if (packet.head.len_bytes < kEthernetHeaderBytes) {
+    egress_.drop(packet, account, PortCounter::drop_runt);
+  } else if (interface.vlan != 0 && !push_tag(packet, turn.umem, tag)) {
+    egress_.drop(packet, account, PortCounter::drop_no_headroom);
+  } else {
+    egress_.send(packet, turn.snapshot.ports[interface.port.index()]);
   }
 }
 

@@ -3,9 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
+#include <utility>
 
 #include "starocean/base/ids.h"
+#include "starocean/net/mac_address.h"
 #include "starocean/xsk/frame.h"
 #include "starocean/xsk/socket.h"
 #include "starocean/xsk/umem.h"
@@ -49,6 +52,7 @@ struct Batch {
 struct RoutedPacket {
   Packet packet;
   InterfaceId interface;
+  PortId account;  // whose counters count its drops: the port that received it
 };
 struct RoutedBatch {
   uint32_t count = 0;
@@ -57,7 +61,40 @@ struct RoutedBatch {
   std::array<xsk::Buffer, kBatchPackets> rest;
 
   std::span<RoutedPacket> all() { return {packets.data(), count}; }
+  // Whether another packet fits, of as many buffers as can be transmitted. Those of one Batch always fit.
+  bool has_room() const {
+    return count < kBatchPackets && rest_used + kMaxTransmitBuffers <= kBatchPackets;
+  }
+  // Moves the packet here.
+  void add(Packet& packet, InterfaceId interface, PortId account) {
+    RoutedPacket& entry = packets[count++];
+    entry.packet.head = std::move(packet.head);
+    entry.packet.len_bytes = packet.len_bytes;
+    entry.packet.destination = packet.destination;
+    entry.packet.source = packet.source;
+    entry.packet.rest = {rest.data() + rest_used, packet.rest.size()};
+    entry.interface = interface;
+    entry.account = account;
+    for (xsk::Buffer& buffer : packet.rest) rest[rest_used++] = std::move(buffer);
+  }
+  // Once all have gone.
+  void clear() { count = rest_used = 0; }
 };
+
+inline net::MacAddress load_mac(const std::byte* at) {
+  net::MacAddress mac;
+  std::memcpy(&mac, at, sizeof mac);
+  return mac;
+}
+// The inverse of net::MacAddress::as_u64().
+inline net::MacAddress mac_from_u64(uint64_t mac) {
+  const auto first = static_cast<uint32_t>(mac);
+  const auto last = static_cast<uint16_t>(mac >> 32);
+  net::MacAddress::Bytes bytes{};
+  std::memcpy(bytes.data(), &first, sizeof first);
+  std::memcpy(bytes.data() + sizeof first, &last, sizeof last);
+  return net::MacAddress(bytes);
+}
 
 // Takes the buffers of whole packets that a socket delivered.
 inline void fill_batch(Batch& batch, PortId in_port, std::span<xsk::RxBuffer> buffers) {

@@ -9,6 +9,7 @@
 
 #include "starocean/base/ids.h"
 #include "starocean/dataplane/bridge_macs.h"
+#include "starocean/dataplane/bridge_rules.h"
 #include "starocean/net/ip_prefix.h"
 #include "starocean/table/fib.h"
 #include "starocean/xsk/socket.h"
@@ -39,9 +40,10 @@ struct Port {
   bool multi_buffer = false;      // transmits packets of several frames
   bool finish_checksums = false;  // Linux peers on veth leave TCP/UDP checksums unfinished
   bool can_punt = false;
-  BridgeId bridge;                   // none: not switched
-  InterfaceId routed;                // none: what comes untagged is not routed
-  std::vector<VlanInterface> vlans;  // VLANs of this device that route, by number (`vlans:`)
+  BridgeId bridge;                       // none: not switched
+  const BridgeMember* member = nullptr;  // of that bridge's rules; null when it has none
+  InterfaceId routed;                    // none: what comes untagged is not routed
+  std::vector<VlanInterface> vlans;      // VLANs of this device that route, by number (`vlans:`)
   uint32_t mtu_bytes = 0;
   uint64_t mac = 0;                  // of the device
   std::vector<PortQueue*> tx_queue;  // by worker: its own queue where it has one, else another's
@@ -52,7 +54,8 @@ struct Bridge {
   uint32_t aging_ms = 300'000;
   std::shared_ptr<BridgeMacs> macs;
   std::vector<PortId> members;
-  std::vector<VlanInterface> vlan_interfaces = {};  // by VLAN (`vlan_interfaces:`)
+  std::vector<VlanInterface> vlan_interfaces = {};     // by VLAN (`vlan_interfaces:`)
+  std::shared_ptr<const BridgeRules> rules = nullptr;  // null: it learns and forwards, no more
 };
 
 // Whether a source address must be reachable (RFC 3704): over the interface that it came from, or at all.

@@ -45,7 +45,7 @@ Worker::Worker(WorkerId id, int cpu, PollMode poll, SharedState shared, xsk::Fra
       shared_(shared),
       pool_(pool),
       egress_(id, pool, shared.mesh, counters_),
-      switch_(egress_, shared.mac_moves) {}
+      switch_(egress_, shared.mac_moves, shared.group_events, shared.snooping) {}
 
 Worker::~Worker() {
   stop();
@@ -129,6 +129,7 @@ uint32_t Worker::turn() {
     if (received == 0) queue->socket->kick_receive();
     packets += received;
   }
+  packets += receive_from_linux();
   packets += egress_.take_handoffs();
   transmit_pending_ = !egress_.flush();
   return packets;
@@ -144,9 +145,31 @@ uint32_t Worker::receive_from(PortQueue& queue) {
     const uint32_t buffers = queue.socket->receive(received_);
     if (buffers == 0) break;
     fill_batch(batch_, queue.port, {received_.data(), buffers});
-    switch_.process(batch_, *snapshot_, pool_.umem(), static_cast<uint32_t>(now_ns_ / kNsPerMs));
+    switch_.process(batch_, *snapshot_, pool_.umem(), now_ns_, to_router_);
+    if (to_router_.count != 0) route();
     packets += batch_.count;
     if (buffers < kBatchPackets) break;
+  }
+  return packets;
+}
+
+// Router: takes what the switch has for it, and gives back what leaves by a VLAN of a bridge. While there is
+// none, Linux routes.
+void Worker::route() {
+  for (RoutedPacket& routed : to_router_.all()) {
+    egress_.deliver(routed.packet, routed.account, snapshot_->interfaces[routed.interface.index()]);
+  }
+  to_router_.clear();
+  switch_.forward_routed(from_router_, *snapshot_, pool_.umem(), now_ns_);
+}
+
+uint32_t Worker::receive_from_linux() {
+  uint32_t packets = 0;
+  for (uint32_t i = 0; i < kBatchesPerTurn; ++i) {
+    const uint32_t taken = egress_.take_from_linux(from_router_);
+    if (taken == 0) break;
+    switch_.forward_routed(from_router_, *snapshot_, pool_.umem(), now_ns_);
+    packets += taken;
   }
   return packets;
 }

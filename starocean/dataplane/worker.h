@@ -43,6 +43,8 @@ struct SharedState {
   ring::Qsbr& qsbr;
   ring::SnapshotPublisher<Snapshot>& snapshots;
   MacMoveRing& mac_moves;
+  GroupEventRing& group_events;
+  ring::SnapshotPublisher<SnoopingTables>& snooping;
 };
 
 class Worker {
@@ -74,6 +76,8 @@ class Worker {
   // One pass over all queues and rings; returns the packets found.
   uint32_t turn();
   uint32_t receive_from(PortQueue& queue);
+  uint32_t receive_from_linux();
+  void route();
   void reap_all();
   void idle(uint64_t now_ns);
   void sleep(uint64_t now_ns);
@@ -101,6 +105,8 @@ class Worker {
   bool transmit_pending_ = false;
   bool starving_ = false;  // a fill ring could not be topped up: no frames
   Batch batch_;
+  // Between switch and router, and back; empty between two batches.
+  RoutedBatch to_router_, from_router_;
   std::array<xsk::RxBuffer, kBatchPackets> received_;
 
   std::atomic<bool> sleeping_{false};

@@ -24,6 +24,8 @@ struct Parts {
   MacMoveRing moves{64};
   ring::Qsbr qsbr{2};
   ring::SnapshotPublisher<Snapshot> snapshots{qsbr};
+  GroupEventRing group_events{64};
+  ring::SnapshotPublisher<SnoopingTables> snooping{qsbr};
 };
 
 void make(Parts& parts) {
@@ -88,7 +90,8 @@ TEST(Worker, AMillionHandoffsToAWorkerThatSleepsAndNoneIsLostOrLeftWaiting) {
   nothing->ports.emplace_back().id = kPort;
   parts.snapshots.publish(std::move(nothing));
   Worker sleeper(kSleeper, -1, PollMode::kInterrupt,
-                 SharedState{*parts.mesh, parts.qsbr, parts.snapshots, parts.moves},
+                 SharedState{*parts.mesh, parts.qsbr, parts.snapshots, parts.moves,
+                             parts.group_events, parts.snooping},
                  *parts.sleeper_pool);
   ASSERT_TRUE(sleeper.start());
 

@@ -81,7 +81,11 @@ bool MacTable::claim_in(uint32_t bucket, Expiry expiry, Place& place) {
                                               std::memory_order_acq_rel)) {
       continue;
     }
-    if (!expired) size_.fetch_add(1, std::memory_order_relaxed);
+    if (expired) {
+      count(mac::port_of(word), kOneLess);
+    } else {
+      size_.fetch_add(1, std::memory_order_relaxed);
+    }
     return true;
   }
   return false;
@@ -94,6 +98,7 @@ uint64_t MacTable::publish(Place place, uint64_t key, uint64_t payload) {
   // the same key, at least the later one sees both entries.
   const uint64_t word = payload | (busy & mac::kGenerationMask);
   place.word().store(word, std::memory_order_seq_cst);
+  count(mac::port_of(word), 1);
   return word;
 }
 
@@ -136,6 +141,7 @@ bool MacTable::release(Place place, uint64_t word) {
   place.bucket->keys[place.slot].store(mac::kNoKey, std::memory_order_release);
   place.word().store(mac::freed(busy), std::memory_order_release);
   size_.fetch_sub(1, std::memory_order_relaxed);
+  count(mac::port_of(word), kOneLess);
   return true;
 }
 
@@ -163,6 +169,7 @@ bool MacTable::move_away(Place from, uint32_t bucket, Expiry expiry) {
   uint64_t expected = word;
   if (from.word().compare_exchange_strong(expected, mac::claimed(word),
                                           std::memory_order_acq_rel)) {
+    count(mac::port_of(word), kOneLess);
     return true;
   }
   // Meanwhile refreshed, moved to another port or removed: the copy is out of date.
@@ -180,6 +187,7 @@ bool MacTable::add_static(BridgeId bridge, uint64_t mac, PortId port) {
   while (find(key, home, place, word)) {
     const uint64_t next = mac::make_word(word, 0, port, mac::kStatic);
     if (place.word().compare_exchange_strong(word, next, std::memory_order_seq_cst)) {
+      count_move(mac::port_of(word), port);
       remove_duplicates(key, home);
       return true;
     }

@@ -150,6 +150,10 @@ class MacTable {
     }
   }
 
+  // From now on `counts[port]` is the number of entries of each port that it has room for, expired and static
+  // ones included; off by the operations in flight. The table must be empty, and not yet shared; `counts` are
+  // zero, and outlive the table.
+  void count_ports(std::span<std::atomic<uint32_t>> counts) { port_counts_ = counts; }
   // Entries, expired ones included; off by the operations in flight.
   size_t size() const { return size_.load(std::memory_order_relaxed); }
   size_t capacity() const { return capacity_; }
@@ -158,6 +162,8 @@ class MacTable {
   size_t displacements() const { return moves_.load(std::memory_order_relaxed); }
 
  private:
+  static constexpr uint32_t kOneLess = UINT32_MAX;  // modulo 2^32
+
   struct Home {
     uint32_t first, second;  // bucket numbers, always different
   };
@@ -198,6 +204,16 @@ class MacTable {
   void remove_duplicates(uint64_t key, Home home);
   // Frees the slot if its value is still `word`.
   bool release(Place place, uint64_t word);
+  void count(PortId port, uint32_t change) {
+    if (port.index() < port_counts_.size()) {
+      port_counts_[port.index()].fetch_add(change, std::memory_order_relaxed);
+    }
+  }
+  void count_move(PortId from, PortId to) {
+    if (from == to) return;
+    count(from, kOneLess);
+    count(to, 1);
+  }
   template <class Predicate>
   size_t remove_if(size_t bucket_begin, size_t bucket_end, Predicate&& predicate);
   template <class Predicate>
@@ -209,6 +225,7 @@ class MacTable {
   const uint64_t seed_;
   std::unique_ptr<std::byte, FreeMemory> owned_;
   mac::Bucket* buckets_;
+  std::span<std::atomic<uint32_t>> port_counts_;
   alignas(kNoSharing) std::atomic<size_t> size_{0};
   std::atomic<size_t> moves_{0};
 };
@@ -281,6 +298,8 @@ inline LearnResult MacTable::learn(BridgeId bridge, uint64_t mac, PortId port, u
     }
     const uint64_t next = mac::make_word(word, now_ms, port, mac::kDynamic);
     if (!place.word().compare_exchange_strong(word, next, std::memory_order_acq_rel)) continue;
+    if (previous != port) [[unlikely]]
+      count_move(previous, port);
     if (expired) return {LearnResult::kLearned};
     if (previous == port) return {LearnResult::kRefreshed};
     return {LearnResult::kMoved, previous};
