@@ -8,17 +8,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "starocean/base/regions.h"
+#include "starocean/base/reserved_memory.h"
 #include "starocean/table/mac_table.h"
 
 namespace starocean::dataplane {
 
 class BridgeMacs {
  public:
-  // For at most `limit` addresses.
+  // For at most `limit` addresses. Throws std::bad_alloc.
   BridgeMacs(const std::string& bridge, uint32_t limit);
 
   table::MacTable& table() { return *table_; }
@@ -27,21 +27,8 @@ class BridgeMacs {
   bool full() const { return table_->size() >= limit_; }
 
  private:
-  class Memory {
-   public:
-    explicit Memory(size_t bytes);
-    ~Memory();
-    Memory(const Memory&) = delete;
-    Memory& operator=(const Memory&) = delete;
-    std::span<std::byte> bytes() const { return {start_, len_bytes_}; }
-
-   private:
-    std::byte* start_ = nullptr;
-    size_t len_bytes_ = 0;
-  };
-
   uint32_t limit_;
-  Memory memory_;
+  ReservedMemory memory_;
   ScopedRegion region_;
   std::unique_ptr<table::MacTable> table_;
 };
