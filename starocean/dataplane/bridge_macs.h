@@ -10,10 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "starocean/base/regions.h"
+#include "starocean/base/reserved_memory.h"
 #include "starocean/dataplane/bridge_rules.h"
 #include "starocean/table/mac_table.h"
 
@@ -21,7 +21,7 @@ namespace starocean::dataplane {
 
 class BridgeMacs {
  public:
-  // For at most `limit` addresses.
+  // For at most `limit` addresses. Throws std::bad_alloc.
   BridgeMacs(const std::string& bridge, uint32_t limit);
 
   table::MacTable& table() { return *table_; }
@@ -34,22 +34,9 @@ class BridgeMacs {
   }
 
  private:
-  class Memory {
-   public:
-    explicit Memory(size_t bytes);
-    ~Memory();
-    Memory(const Memory&) = delete;
-    Memory& operator=(const Memory&) = delete;
-    std::span<std::byte> bytes() const { return {start_, len_bytes_}; }
-
-   private:
-    std::byte* start_ = nullptr;
-    size_t len_bytes_ = 0;
-  };
-
   uint32_t limit_;
   std::array<std::atomic<uint32_t>, kMaxPorts> ports_{};
-  Memory memory_;
+  ReservedMemory memory_;
   ScopedRegion region_;
   std::unique_ptr<table::MacTable> table_;
 };

@@ -87,9 +87,8 @@ AdjacencyIndex AdjacencyTable::take_index() {
   return end_++;
 }
 
-Result<AdjacencyIndex> AdjacencyTable::find_or_make(uint32_t ifindex,
-                                                    const net::Ipv6Address& address) {
-  if (const AdjacencyIndex known = find(ifindex, address); known != 0) return known;
+// Nobody can find it yet.
+Result<AdjacencyIndex> AdjacencyTable::make(uint32_t ifindex, const net::Ipv6Address& address) {
   const AdjacencyIndex index = take_index();
   if (index == 0) {
     return fail("cannot take another neighbour",
@@ -103,9 +102,18 @@ Result<AdjacencyIndex> AdjacencyTable::find_or_make(uint32_t ifindex,
   if (bound != interfaces_.end()) {
     adjacency->interface.store(bound->second.value(), std::memory_order_relaxed);
   }
-  make_room();
-  insert(hash_of(ifindex, address), index);
+  cold_[index] = {};
   ++live_;
+  return index;
+}
+
+Result<AdjacencyIndex> AdjacencyTable::find_or_make(uint32_t ifindex,
+                                                    const net::Ipv6Address& address) {
+  if (const AdjacencyIndex known = find(ifindex, address); known != 0) return known;
+  const auto index = make(ifindex, address);
+  if (!index) return index;
+  make_room();
+  insert(hash_of(ifindex, address), *index);
   return index;
 }
 
@@ -141,6 +149,21 @@ Result<AdjacencyIndex> AdjacencyTable::acquire(uint32_t ifindex, const net::Ipv6
   return index;
 }
 
+Result<AdjacencyIndex> AdjacencyTable::acquire_connected(uint32_t ifindex) {
+  AdjacencyIndex& known = connected_[ifindex];
+  if (known == 0) {
+    const auto index = make(ifindex, {});
+    if (!index) {
+      connected_.erase(ifindex);
+      return index;
+    }
+    known = *index;
+    cold_[known].connected = true;
+  }
+  ++cold_[known].routes;
+  return known;
+}
+
 void AdjacencyTable::release(AdjacencyIndex index) {
   SO_CHECK(cold_[index].routes > 0, "an adjacency is released as often as acquired");
   --cold_[index].routes;
@@ -169,7 +192,16 @@ void AdjacencyTable::remove_neighbour(uint32_t ifindex, const net::Ipv6Address& 
 
 void AdjacencyTable::remove_if_unused(AdjacencyIndex index) {
   if (cold_[index].live()) return;
-  Adjacency& adjacency = adjacencies_[index];
+  if (cold_[index].connected) {
+    connected_.erase(adjacencies_[index].ifindex);
+  } else {
+    forget(adjacencies_[index], index);
+  }
+  --live_;
+  retired_.retire(index);
+}
+
+void AdjacencyTable::forget(const Adjacency& adjacency, AdjacencyIndex index) {
   const uint64_t hash = hash_of(adjacency.ifindex, adjacency.address);
   Hash& table = *owned_hash_;
   size_t i = static_cast<size_t>(hash) & table.mask;
@@ -177,8 +209,6 @@ void AdjacencyTable::remove_if_unused(AdjacencyIndex index) {
     i = (i + 1) & table.mask;
   }
   table.slots[i].store(Hash::kGone, std::memory_order_release);
-  --live_;
-  retired_.retire(index);
 }
 
 void AdjacencyTable::set_interface(uint32_t ifindex, InterfaceId interface) {

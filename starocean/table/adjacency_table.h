@@ -1,7 +1,8 @@
 // Neighbours on devices: an array of adjacencies, and a hash from (device, address) to them. Part of the Fib.
 //
 // An adjacency exists while Linux knows the neighbour or a route leads through it; then its place is used again
-// after a grace period. Readers go through the array by index, or find() one: the hash is open addressing over
+// after a grace period. One more for each device stands for the networks connected to it (others call it glean):
+// it has no address, and is not found. Readers go through the array by index, or find() one: the hash is open addressing over
 // words of 24 bits index and 8 bits of the hash, so that a look-up reads a line of words and the adjacency, which
 // is read next anyway. A hash that grows too full is replaced by another as a whole. It is seeded at random:
 // whoever can make up neighbours (a /64 of IPv6 addresses) cannot make them collide.
@@ -37,6 +38,7 @@ class AdjacencyTable {
   // --- Writer ---
   // Finds or makes it, for a route. Each acquire() has its release().
   Result<AdjacencyIndex> acquire(uint32_t ifindex, const net::Ipv6Address& address);
+  Result<AdjacencyIndex> acquire_connected(uint32_t ifindex);
   void release(AdjacencyIndex index);
   Status set_neighbour(uint32_t ifindex, const net::Ipv6Address& address, NeighbourState state,
                        net::MacAddress mac);
@@ -66,13 +68,16 @@ class AdjacencyTable {
   struct Cold {
     uint32_t routes = 0;
     bool neighbour = false;
+    bool connected = false;  // not of an address
     bool live() const { return routes != 0 || neighbour; }
   };
   struct Hash;
   AdjacencyTable(ring::Qsbr& qsbr, ReservedMemory memory, uint32_t limit);
   uint64_t hash_of(uint32_t ifindex, const net::Ipv6Address& address) const;
   Result<AdjacencyIndex> find_or_make(uint32_t ifindex, const net::Ipv6Address& address);
+  Result<AdjacencyIndex> make(uint32_t ifindex, const net::Ipv6Address& address);
   AdjacencyIndex take_index();
+  void forget(const Adjacency& adjacency, AdjacencyIndex index);
   void remove_if_unused(AdjacencyIndex index);
   void insert(uint64_t hash, AdjacencyIndex index);
   void make_room();
@@ -89,6 +94,7 @@ class AdjacencyTable {
   size_t live_ = 0;
   std::vector<Cold> cold_;
   std::vector<AdjacencyIndex> free_;
+  std::unordered_map<uint32_t, AdjacencyIndex> connected_;  // by ifindex
   std::unordered_map<uint32_t, InterfaceId> interfaces_;
   GraceList<AdjacencyIndex> retired_;
   GraceList<std::unique_ptr<Hash>> old_hashes_;

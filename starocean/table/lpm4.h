@@ -38,6 +38,7 @@ class Lpm4 : public lpm::Table<lpm::Slot4> {
 inline void Lpm4::lookup(std::span<const uint32_t> addresses, std::span<uint32_t> values) const {
   SO_DCHECK(addresses.size() == values.size(), "a value for each address");
   const std::atomic<lpm::Word>* const first = trie().first();
+  const lpm::Word otherwise = trie().default_word();
   for (size_t i = 0; i < addresses.size(); ++i) {
     values[i] = first[addresses[i] >> 8].load(std::memory_order_acquire);
   }
@@ -46,8 +47,11 @@ inline void Lpm4::lookup(std::span<const uint32_t> addresses, std::span<uint32_t
     if (lpm::is_node(word)) {
       word = lpm::Trie::step(trie().arena(), word, static_cast<uint8_t>(addresses[i]));
     }
-    values[i] = word != 0 ? lpm::value_of(word) : trie().default_value();
+    values[i] = lpm::value_of(word != 0 ? word : otherwise);
   }
+  if (otherwise == trie().default_word()) [[likely]]
+    return;
+  for (size_t i = 0; i < addresses.size(); ++i) values[i] = lookup(addresses[i]);
 }
 
 }  // namespace starocean::table

@@ -60,6 +60,7 @@ inline void Lpm6::lookup(std::span<const net::Ipv6Address> addresses,
 inline void Lpm6::lookup_lanes(const net::Ipv6Address* addresses, uint32_t* values,
                                size_t count) const {
   const std::atomic<lpm::Word>* const first = trie().first();
+  const lpm::Word otherwise = trie().default_word();
   uint8_t open[kLanes];
   size_t left = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -80,8 +81,11 @@ inline void Lpm6::lookup_lanes(const net::Ipv6Address* addresses, uint32_t* valu
     left = still;
   }
   for (size_t i = 0; i < count; ++i) {
-    values[i] = values[i] != 0 ? lpm::value_of(values[i]) : trie().default_value();
+    values[i] = lpm::value_of(values[i] != 0 ? values[i] : otherwise);
   }
+  if (otherwise == trie().default_word()) [[likely]]
+    return;
+  for (size_t i = 0; i < count; ++i) values[i] = lookup(addresses[i]);
 }
 
 }  // namespace starocean::table

@@ -88,7 +88,7 @@ Trie::~Trie() {
 bool Trie::insert(const Bits128& prefix, uint32_t length, uint32_t value) {
   SO_DCHECK(value != 0 && value <= kMaxValue, "a value has 24 bits and is not 0");
   if (length == 0) {
-    default_.store(value, std::memory_order_release);
+    set_default(value);
     return true;
   }
   if (length > kFirstBits && !arena_->has_room(kMaxDepth * Arena::kMaxNodeLines)) return false;
@@ -98,10 +98,15 @@ bool Trie::insert(const Bits128& prefix, uint32_t length, uint32_t value) {
 
 void Trie::erase(const Bits128& prefix, uint32_t length, uint32_t cover, uint32_t cover_length) {
   if (length == 0) {
-    default_.store(0, std::memory_order_release);
+    set_default(0);
     return;
   }
   apply(prefix, {false, length, cover_length == 0 ? 0 : make_word(cover_length, cover)});
+}
+
+void Trie::set_default(uint32_t value) {
+  const Word old = default_.load(std::memory_order_relaxed);
+  default_.store(make_word(tag_of(old) + 1, value), std::memory_order_release);
 }
 
 void Trie::apply(const Bits128& prefix, const Change& change) {

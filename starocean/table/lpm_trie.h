@@ -5,8 +5,11 @@
 // Addresses are 128 bits from the left: an IPv4 address is the first 32. The route of length 0 is a word aside
 // (the array would have to be written all over); it is what a reader takes that finds no word.
 //
-// Concurrency: one writer, any number of readers, without locks; each address changes from the word before
-// to the word after by one store.
+// Concurrency: one writer, any number of readers, without locks. Each address changes from the word before to the
+// word after by one store. A reader that is at a node which is being replaced sees it as it was at that moment.
+// Only the answer "no word, so the default" comes of two: the reader makes sure that the default was the same before
+// it found no word and after, and begins anew otherwise; or a route that takes over from the default might be
+// missed, and the default as well. Every answer was true at some moment of the look-up.
 #pragma once
 
 #include <array>
@@ -61,7 +64,8 @@ class Trie {
   // For look-ups of many.
   const std::atomic<Word>* first() const { return first_; }
   const Arena& arena() const { return *arena_; }
-  uint32_t default_value() const { return default_.load(std::memory_order_acquire); }
+  // The default's value, and a count of its changes in the high byte.
+  Word default_word() const { return default_.load(std::memory_order_acquire); }
   // The word of `address` in the node that `word`, which is_node(), leads to.
   static Word step(const Arena& arena, Word word, uint8_t byte);
 
@@ -69,6 +73,7 @@ class Trie {
   struct Change;
   struct Shape;
   Trie(Arena& arena, ReservedMemory memory);
+  void set_default(uint32_t value);
   void apply(const Bits128& prefix, const Change& change);
   Word descend(Word old, const Bits128& prefix, uint32_t offset, const Change& change);
   Word paint(Word old, const Change& change);
@@ -103,11 +108,16 @@ inline Word Trie::step(const Arena& arena, Word word, uint8_t byte) {
 }
 
 inline uint32_t Trie::lookup(const Bits128& address) const {
-  Word word = first_[address.first24()].load(std::memory_order_acquire);
-  for (uint32_t offset = kFirstBits; is_node(word); offset += 8) {
-    word = step(*arena_, word, address.byte(offset));
+  for (;;) {
+    const Word otherwise = default_word();
+    Word word = first_[address.first24()].load(std::memory_order_acquire);
+    for (uint32_t offset = kFirstBits; is_node(word); offset += 8) {
+      word = step(*arena_, word, address.byte(offset));
+    }
+    if (word != 0) return value_of(word);
+    if (otherwise == default_word()) [[likely]]
+      return value_of(otherwise);
   }
-  return word != 0 ? value_of(word) : default_value();
 }
 
 }  // namespace starocean::table::lpm

@@ -118,8 +118,8 @@ RouteIndex RouteStore::find(const Route& route, uint64_t hash,
 Result<std::vector<WeightedHop>> RouteStore::resolve(const Route& route) {
   std::vector<WeightedHop> hops;
   for (const NextHop& next : route.next_hops) {
-    const auto index =
-        adjacencies_.acquire(next.ifindex, next.gateway.value_or(net::Ipv6Address()));
+    const auto index = next.gateway ? adjacencies_.acquire(next.ifindex, *next.gateway)
+                                    : adjacencies_.acquire_connected(next.ifindex);
     if (!index) {
       release_hops(hops);
       return fail(index.error());

@@ -1,8 +1,7 @@
 // The routes that prefixes lead to, each kept once, with a count of the prefixes. Part of the Fib.
 //
 // A published record never changes. A hop is the index of an adjacency, and whether it is the neighbour itself
-// or stands for a connected network on its device (then its address is unspecified: what others call a glean
-// adjacency). Routes are equal if configured the same and, with several next hops, their buckets are: those
+// or stands for the networks connected to its device. Routes are equal if configured the same and, with several next hops, their buckets are: those
 // depend on what came before (hop_buckets.h).
 //
 // One writer; readers as in fib.h.
