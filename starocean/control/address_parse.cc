@@ -34,9 +34,8 @@ std::optional<AddressMessage> parse_address(std::span<const std::byte> message) 
   result.address.address = *local;
   // The same bit means "temporary" for IPv6 (IFA_F_TEMPORARY).
   result.address.secondary = info->ifa_family == AF_INET && (flags & IFA_F_SECONDARY) != 0;
-  result.address.usable =
-      (flags & IFA_F_DADFAILED) == 0 &&
-      ((flags & IFA_F_TENTATIVE) == 0 || (flags & IFA_F_OPTIMISTIC) != 0);
+  result.address.usable = (flags & IFA_F_DADFAILED) == 0 &&
+                          ((flags & IFA_F_TENTATIVE) == 0 || (flags & IFA_F_OPTIMISTIC) != 0);
   return result;
 }
 

@@ -16,7 +16,7 @@ struct InterfaceAddress {
   net::Ipv6Address address;  // IPv4 mapped
   uint8_t prefix_length = 0;
   bool secondary = false;  // IPv4: of a subnet that has a primary address already (IFA_F_SECONDARY)
-  bool usable = true;      // false: IPv6, not yet or not unique on the link (tentative, RFC 4862, 5.4)
+  bool usable = true;  // false: IPv6, not yet or not unique on the link (tentative, RFC 4862, 5.4)
   bool operator==(const InterfaceAddress&) const = default;
 };
 

@@ -24,8 +24,7 @@ net::IpPrefix FamilyRoutes<Address>::prefix_of(const Key& key) {
 }
 
 template <class Address>
-typename FamilyRoutes<Address>::Present FamilyRoutes<Address>::find(const Key& key,
-                                                                    uint32_t metric,
+typename FamilyRoutes<Address>::Present FamilyRoutes<Address>::find(const Key& key, uint32_t metric,
                                                                     ValueIndex value) {
   Present present;
   const bool joins = context_.values.at(value).joins();
@@ -206,18 +205,24 @@ void FamilyRoutes<Address>::listed(uint8_t table, const RouteMessage& message) {
     return;
   }
   if (slot == 0 && context_.values.at(value).joins()) slot = present.first_of_class;
+  // Of a device's routes alone the order among those of others does not follow.
+  const bool ordered = scope_.ifindex == 0;
   if (slot == 0) {
-    insert(key, message.metric, value, present.fresh, 0);
-    if (present.count > 0) rank_stale_last(key, message.metric);
+    const uint32_t last = present.count == 0 ? 0 : present.max_rank + 1;
+    insert(key, message.metric, value, ordered ? present.fresh : last, 0);
+    if (present.count > 0 && ordered) rank_stale_last(key, message.metric);
     settle(key);
     return;
   }
   const bool same = routes_.at(slot).value == value;
+  const bool buried = routes_.at(slot).has(Route::kTombstone);
   set_value(slot, value);
   mark(slot, 0);
-  if (same && present.count == 1) return;
-  routes_.at(slot).set_rank(present.fresh);
-  rank_stale_last(key, message.metric);
+  if (same && !buried && (present.count == 1 || !ordered)) return;
+  if (ordered) {
+    routes_.at(slot).set_rank(present.fresh);
+    rank_stale_last(key, message.metric);
+  }
   settle(key, !same);
 }
 

@@ -75,10 +75,10 @@ class FamilyRoutes {
 
   // What is there of the prefix and metric of a message.
   struct Present {
-    Slot same = 0;      // says the same (or is its tombstone)
-    Slot first = 0;     // the first in order
+    Slot same = 0;            // says the same (or is its tombstone)
+    Slot first = 0;           // the first in order
     Slot first_of_class = 0;  // … of those that join, or of those that do not
-    Slot replaced = 0;  // of that class, news of this generation has replaced it
+    Slot replaced = 0;        // of that class, news of this generation has replaced it
     uint32_t count = 0, fresh = 0, max_rank = 0;
   };
 
@@ -115,7 +115,7 @@ class FamilyRoutes {
   bool removed_during_list_ = false;
   bool doubtful_ = false;
   bool orphan_ = false;  // an installed route was erased, and its prefix is yet to be settled
-  Slot follow_at_ = 0;  // 0: no walk under way
+  Slot follow_at_ = 0;   // 0: no walk under way
   uint64_t follow_epoch_ = 0, followed_epoch_ = 0;
 };
 

@@ -107,8 +107,8 @@ InterfaceMirror::Effect InterfaceMirror::apply_link(std::span<const std::byte> m
   effect.appeared = !known;
   effect.went_down = known && before.up && !interface.up;
   effect.came_up = known && !before.up && interface.up;
-  effect.carrier_lost = known && (before.carrier || before.running) && !interface.carrier &&
-                        !interface.running;
+  effect.carrier_lost =
+      known && (before.carrier || before.running) && !interface.carrier && !interface.running;
   effect.carrier_changed = known && before.carrier != interface.carrier;
   return effect;
 }
@@ -144,7 +144,9 @@ InterfaceMirror::Effect InterfaceMirror::set_addresses(const Interface& interfac
     const auto same = std::ranges::find(wanted, each.address, &InterfaceAddress::address);
     if (same == wanted.end()) effect.addresses_gone.push_back(each.address);
   }
-  effect.without_ipv4 = &addresses == &interface.addresses4 && wanted.empty();
+  const bool ipv4 = &addresses == &interface.addresses4;
+  effect.without_ipv4 = ipv4 && wanted.empty();
+  effect.first_ipv4 = ipv4 && addresses.empty();
   addresses = std::move(wanted);
   return effect;
 }

@@ -38,14 +38,15 @@ class InterfaceMirror {
  public:
   // What an event means for routes: which the kernel has changed without telling.
   struct Effect {
-    uint32_t ifindex = 0;     // 0: nothing
-    bool removed = false;     // the device is gone
-    bool went_down = false;   // administratively
+    uint32_t ifindex = 0;    // 0: nothing
+    bool removed = false;    // the device is gone
+    bool went_down = false;  // administratively
     bool appeared = false;
     bool came_up = false;
-    bool carrier_lost = false;     // neither carrier nor running
+    bool carrier_lost = false;  // neither carrier nor running
     bool carrier_changed = false;
     bool without_ipv4 = false;  // its last IPv4 address went
+    bool first_ipv4 = false;    // it has an IPv4 address, and had none
     std::vector<net::Ipv6Address> addresses_gone = {};
     bool linkdown_setting_changed = false;  // ifindex: NetconfMessage::kAll for all
   };

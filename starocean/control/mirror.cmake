@@ -15,3 +15,9 @@ if(NOT STAROCEAN_FUZZ)
                             route_mirror_lists.cc route_mirror_news.cc route_values.cc rule_mirror.cc
              DEPS netlink_parse netlink_links table)
 endif()
+
+if(BUILD_TESTING AND NOT STAROCEAN_FUZZ)
+  find_package(nlohmann_json REQUIRED)
+  so_test(mirror_test SOURCES mirror_fixture_for_test.cc mirror_routes_test.cc mirror_state_test.cc
+          DEPS mirror xsk_testing LIBS nlohmann_json::nlohmann_json LABELS root)
+endif()

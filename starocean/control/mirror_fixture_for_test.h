@@ -51,7 +51,7 @@ class MirrorTest : public ::testing::Test {
   uint32_t index_of(const std::string& device) const;
 
   std::optional<xsk::testing::Netns> netns_;
-  ring::Qsbr qsbr_;
+  ring::Qsbr qsbr_{1};
   std::unique_ptr<table::Fib> fib_;
   std::optional<RouteMirror> mirror_;
   std::vector<uint32_t> tables_;

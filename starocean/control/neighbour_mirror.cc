@@ -31,7 +31,7 @@ bool is_multicast(const net::Ipv6Address& address) {
 }  // namespace
 
 size_t NeighbourMirror::Hash::operator()(const Key& key) const noexcept {
-  return std::hash<net::Ipv6Address>()(key.address) ^ size_t{key.ifindex} * 0x9e3779b9u;
+  return std::hash<net::Ipv6Address>()(key.address) ^ size_t { key.ifindex } * 0x9e3779b9u;
 }
 
 void NeighbourMirror::apply(const NeighbourMessage& message) {

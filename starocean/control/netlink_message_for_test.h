@@ -64,7 +64,9 @@ class Message {
   char* tail() { return static_cast<char*>(mnl_nlmsg_get_payload_tail(header())); }
 
   nlmsghdr* header() { return reinterpret_cast<nlmsghdr*>(buffer_.data()); }
-  std::span<const std::byte> whole() { return {reinterpret_cast<const std::byte*>(buffer_.data()), header()->nlmsg_len}; }
+  std::span<const std::byte> whole() {
+    return {reinterpret_cast<const std::byte*>(buffer_.data()), header()->nlmsg_len};
+  }
 
  private:
   alignas(nlmsghdr) std::array<char, 2048> buffer_{};

@@ -35,10 +35,10 @@ TEST(AddressParse, TheLocalEndOfAPointToPointLink) {
   ASSERT_TRUE(address);
   EXPECT_FALSE(address->removed);
   EXPECT_EQ(address->ifindex, 4u);
-  EXPECT_EQ(address->address, (InterfaceAddress{.address = ip("10.0.0.1"),
-                                                .prefix_length = 32,
-                                                .secondary = true,
-                                                .usable = true}));
+  EXPECT_EQ(
+      address->address,
+      (InterfaceAddress{
+          .address = ip("10.0.0.1"), .prefix_length = 32, .secondary = true, .usable = true}));
 }
 
 TEST(AddressParse, Ipv6BeforeAndAfterDuplicateDetection) {
@@ -64,8 +64,7 @@ TEST(NetconfParse, WhatItSaysOfRoutesWithoutCarrier) {
   Message message(RTM_NEWNETCONF, 0, netconfmsg{.ncm_family = AF_INET});
   message.u32(NETCONFA_IFINDEX, static_cast<uint32_t>(NETCONFA_IFINDEX_ALL));
   EXPECT_FALSE(parse_netconf(message.whole())) << "not said";
-  const auto netconf =
-      parse_netconf(message.u32(NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN, 1).whole());
+  const auto netconf = parse_netconf(message.u32(NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN, 1).whole());
   ASSERT_TRUE(netconf);
   EXPECT_EQ(netconf->family, net::IpFamily::kIpv4);
   EXPECT_EQ(netconf->ifindex, NetconfMessage::kAll);

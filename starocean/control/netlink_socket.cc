@@ -200,7 +200,8 @@ void NetlinkRequests::read(const std::function<void(int)>& visit) {
   for (;;) {
     const ssize_t len = recv(fd(), buffer_.data(), buffer_.size(), 0);
     if (len < 0 && errno == EINTR) continue;
-    if (len < 0 && errno == ENOBUFS) continue;  // answers lost: they were about requests of the past
+    if (len < 0 && errno == ENOBUFS)
+      continue;  // answers lost: they were about requests of the past
     if (len < 0) return;
     each_message(std::span(buffer_.data(), static_cast<size_t>(len)),
                  [&](const nlmsghdr* header, std::span<const std::byte>) {

@@ -106,10 +106,9 @@ std::vector<RouteHop> NextHopObjects::resolve(uint32_t id) const {
     const auto single = objects_.find(member.id);  // a group is never a member of another
     if (single == objects_.end() || single->second.message.hop.ifindex == 0) continue;
     RouteHop hop = single->second.message.hop;
-    hop.weight = largest <= kMaxWeight
-                     ? member.weight
-                     : static_cast<uint32_t>(
-                           std::max<uint64_t>(1, uint64_t{member.weight} * kMaxWeight / largest));
+    hop.weight = largest <= kMaxWeight ? member.weight
+                                       : static_cast<uint32_t>(std::max<uint64_t>(
+                                             1, uint64_t{member.weight} * kMaxWeight / largest));
     hops.push_back(hop);
   }
   return hops;

@@ -14,7 +14,7 @@ namespace {
 
 // Newer than Debian 12's headers (include/uapi/linux/nexthop.h, Linux 6.12): the flag says that the third
 // byte of a member is the high byte of its weight, and not left over from something else.
-constexpr uint16_t kOpFlags = 14;             // NHA_OP_FLAGS
+constexpr uint16_t kOpFlags = 14;               // NHA_OP_FLAGS
 constexpr uint32_t kWeightsAreWide = 1u << 31;  // NHA_OP_FLAG_RESP_GRP_RESVD_0
 
 bool parse_members(const nlattr* attribute, std::vector<NextHopMember>& members,

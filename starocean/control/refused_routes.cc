@@ -49,24 +49,28 @@ std::string RefusedRoutes::sentence(Reason reason, size_t count, const Key& exam
   switch (reason) {
     case Reason::kTos:
       return fmt::format(
-          "{} for a type of service, such as {} with tos {:#04x}: the data plane does not choose by it, and "
+          "{} for a type of service, such as {} with tos {:#04x}: the data plane does not choose "
+          "by it, and "
           "does not follow them; choose by `ip rule` and source address instead",
           what, which, example.tos);
     case Reason::kSourceSpecific:
       return fmt::format(
-          "{} for certain sources only, such as {}: the data plane does not follow them; put them into a "
+          "{} for certain sources only, such as {}: the data plane does not follow them; put them "
+          "into a "
           "table of their own and choose it by `ip rule add from PREFIX lookup TABLE`",
           what, which);
     case Reason::kEncap:
       return fmt::format(
-          "{} with an encapsulation, such as {}: the data plane leaves their packets to Linux, which "
+          "{} with an encapsulation, such as {}: the data plane leaves their packets to Linux, "
+          "which "
           "forwards them at its own speed; route into a tunnel device instead",
           what, which);
     case Reason::kMtu:
       break;
   }
   return fmt::format(
-      "{} with an MTU of their own, such as {}: the data plane goes by the interface's MTU; set that one "
+      "{} with an MTU of their own, such as {}: the data plane goes by the interface's MTU; set "
+      "that one "
       "with `ip link set dev DEVICE mtu N`",
       what, which);
 }

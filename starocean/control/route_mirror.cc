@@ -13,8 +13,8 @@ namespace starocean::control {
 namespace {
 
 constexpr unsigned kGroups[] = {
-    RTNLGRP_LINK,         RTNLGRP_NEIGH,       RTNLGRP_IPV4_IFADDR,  RTNLGRP_IPV6_IFADDR,
-    RTNLGRP_IPV4_ROUTE,   RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,    RTNLGRP_IPV6_RULE,
+    RTNLGRP_LINK,         RTNLGRP_NEIGH,        RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+    RTNLGRP_IPV4_ROUTE,   RTNLGRP_IPV6_ROUTE,   RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,
     RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_NEXTHOP,
 };
 
@@ -32,22 +32,19 @@ RouteMirror::Impl::Impl(table::Fib& fib, NetlinkEvents news, NetlinkDump dump,
       neighbours_(fib) {}
 
 Ipv4Routes::Context RouteMirror::Impl::context4() {
-  return {fib_, values_, tables_, [this](const net::IpPrefix& prefix, const Error& error) {
-            note_refusal(prefix, error);
-          }};
+  return {fib_, values_, tables_,
+          [this](const net::IpPrefix& prefix, const Error& error) { note_refusal(prefix, error); }};
 }
 
 Ipv6Routes::Context RouteMirror::Impl::context6() {
-  return {fib_, values_, tables_, [this](const net::IpPrefix& prefix, const Error& error) {
-            note_refusal(prefix, error);
-          }};
+  return {fib_, values_, tables_,
+          [this](const net::IpPrefix& prefix, const Error& error) { note_refusal(prefix, error); }};
 }
 
 void RouteMirror::Impl::note_refusal(const net::IpPrefix& prefix, const Error& error) {
   ++refusals_;
-  refusal_problem_ =
-      fmt::format("{} routes have found no room, the last {}: {}", refusals_, prefix.to_string(),
-                  error.message());
+  refusal_problem_ = fmt::format("{} routes have found no room, the last {}: {}", refusals_,
+                                 prefix.to_string(), error.message());
 }
 
 std::optional<uint8_t> RouteMirror::Impl::place_of(uint32_t linux_table) const {
@@ -103,7 +100,8 @@ std::vector<std::string> RouteMirror::Impl::problems() const {
   if (!refusal_problem_.empty()) sentences.push_back(refusal_problem_);
   if (const uint64_t overflows = neighbours_.stats().table_overflow; overflows > 0) {
     sentences.push_back(fmt::format(
-        "Linux's table of neighbours was full {} times, and packets to new neighbours were dropped; raise "
+        "Linux's table of neighbours was full {} times, and packets to new neighbours were "
+        "dropped; raise "
         "net.ipv4.neigh.default.gc_thresh3 and net.ipv6.neigh.default.gc_thresh3 with `sysctl -w`",
         overflows));
   }
@@ -116,8 +114,7 @@ RouteMirror::Stats RouteMirror::Impl::stats() const {
   stats.routes6 = routes6_.size();
   stats.next_hop_objects = objects_.size();
   stats.neighbours = neighbours_.size();
-  stats.memory_bytes =
-      routes4_.memory_bytes() + routes6_.memory_bytes() + values_.memory_bytes();
+  stats.memory_bytes = routes4_.memory_bytes() + routes6_.memory_bytes() + values_.memory_bytes();
   return stats;
 }
 

@@ -71,17 +71,19 @@ class RouteMirror::Impl {
     if (running_ && running_->kind == kind) disturbed_ = true;
   }
 
-  std::deque<ListStep> steps_;        // to be listed
-  std::optional<ListStep> running_;   // being listed, or swept
+  std::deque<ListStep> steps_;       // to be listed
+  std::optional<ListStep> running_;  // being listed, or swept
+  bool all_routes_ahead_ =
+      false;  // every table is still to be listed: no need to list single devices
   bool sweeping_ = false;
   bool disturbed_ = false;
-  bool lost_ = false;     // news; they are to be read to the end before anything is listed
+  bool lost_ = false;  // news; they are to be read to the end before anything is listed
   bool drained_ = false;
   bool following_ = true;  // values have changed that routes have not followed yet
   uint32_t failures_ = 0;  // of lists, in a row
   std::string list_problem_, refusal_problem_;
   uint64_t refusals_ = 0;
-  RouteMessage route_;     // kept for its memory
+  RouteMessage route_;  // kept for its memory
   Stats stats_;
 };
 

@@ -36,6 +36,7 @@ std::string_view what_of(Kind kind) {
 
 // A list that is under way may have passed what this one is for: it does not count.
 void RouteMirror::Impl::request(const ListStep& step) {
+  if (step.ifindex != 0 && all_routes_ahead_) return;
   if (std::ranges::find(steps_, step) == steps_.end()) steps_.push_back(step);
 }
 
@@ -59,6 +60,7 @@ void RouteMirror::Impl::request_all() {
       if (each.table != nullptr) request(ListStep::routes(family, each.number));
     }
   }
+  all_routes_ahead_ = true;
 }
 
 // True: there is more to do.
@@ -117,6 +119,7 @@ void RouteMirror::Impl::start(const ListStep& step) {
     case Kind::kNetconf:
       break;
     case Kind::kRoutes: {
+      all_routes_ahead_ = false;
       // A table that has gone meanwhile has no routes that anybody wants.
       const auto place = place_of(step.table);
       if (step.ifindex == 0 && !place) return running_.reset();

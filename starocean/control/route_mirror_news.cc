@@ -111,8 +111,14 @@ void RouteMirror::Impl::on_interface(const InterfaceMirror::Effect& effect) {
   if (effect.removed || effect.went_down || effect.carrier_lost) {
     on_objects(objects_.remove_of_device(effect.ifindex));
   }
-  if (silent_change || effect.appeared) values_.interface_changed(effect.ifindex);
-  if (silent_change) request_routes_of(effect.ifindex);
+  if (silent_change || effect.appeared || effect.first_ipv4) {
+    values_.interface_changed(effect.ifindex);
+  }
+  if (silent_change) {
+    request_routes_of(effect.ifindex);
+  } else if (effect.first_ipv4) {  // dead next hops live again
+    request(ListStep::routes_of_device(net::IpFamily::kIpv4, effect.ifindex));
+  }
   if (!effect.addresses_gone.empty()) on_addresses_gone(effect);
 }
 

@@ -131,11 +131,11 @@ void parse_attribute(uint16_t type, const nlattr* attribute, Parsing& parsing,
       return parse_metrics(attribute, route);
     case RTA_MULTIPATH:
       parsing.several = true;
-      parsing.good =
-          parse_multipath(attribute, parsing.family, route.hops) && parsing.good;
+      parsing.good = parse_multipath(attribute, parsing.family, route.hops) && parsing.good;
       return;
     default:
-      parsing.good = parse_hop_attribute(type, attribute, parsing.family, parsing.hop) && parsing.good;
+      parsing.good =
+          parse_hop_attribute(type, attribute, parsing.family, parsing.hop) && parsing.good;
   }
 }
 

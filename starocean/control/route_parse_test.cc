@@ -89,11 +89,13 @@ TEST(RouteParse, AnIpv4RouteWithAnIpv6Gateway) {
 }
 
 TEST(RouteParse, Kinds) {
-  const std::pair<uint8_t, RouteKind> kinds[] = {
-      {RTN_LOCAL, RouteKind::kLocal},           {RTN_ANYCAST, RouteKind::kLocal},
-      {RTN_BROADCAST, RouteKind::kBroadcast},   {RTN_BLACKHOLE, RouteKind::kBlackhole},
-      {RTN_PROHIBIT, RouteKind::kProhibit},     {RTN_THROW, RouteKind::kThrow},
-      {RTN_UNREACHABLE, RouteKind::kUnreachable}};
+  const std::pair<uint8_t, RouteKind> kinds[] = {{RTN_LOCAL, RouteKind::kLocal},
+                                                 {RTN_ANYCAST, RouteKind::kLocal},
+                                                 {RTN_BROADCAST, RouteKind::kBroadcast},
+                                                 {RTN_BLACKHOLE, RouteKind::kBlackhole},
+                                                 {RTN_PROHIBIT, RouteKind::kProhibit},
+                                                 {RTN_THROW, RouteKind::kThrow},
+                                                 {RTN_UNREACHABLE, RouteKind::kUnreachable}};
   RouteMessage route;
   for (const auto& [type, kind] : kinds) {
     Message message(RTM_DELROUTE, 0, header(AF_INET, 0, type));
@@ -145,7 +147,8 @@ TEST(RouteParse, WhatIsNoRouteOfOurs) {
   rtmsg cloned = header(AF_INET6, 128);
   cloned.rtm_flags = RTM_F_CLONED;
   EXPECT_FALSE(parse_route(Message(RTM_NEWROUTE, 0, cloned).whole(), route));
-  EXPECT_FALSE(parse_route(Message(RTM_NEWROUTE, 0, header(AF_INET6, 8, RTN_MULTICAST)).whole(), route));
+  EXPECT_FALSE(
+      parse_route(Message(RTM_NEWROUTE, 0, header(AF_INET6, 8, RTN_MULTICAST)).whole(), route));
   EXPECT_FALSE(parse_route(Message(RTM_NEWROUTE, 0, header(AF_MPLS, 20)).whole(), route));
   EXPECT_FALSE(parse_route(Message(RTM_NEWLINK, 0, header(AF_INET, 8)).whole(), route));
   EXPECT_FALSE(parse_route({}, route));

@@ -27,10 +27,10 @@ struct RouteValue {
   // Identity.
   net::IpFamily family = net::IpFamily::kIpv4;
   table::RouteKind kind = table::RouteKind::kNone;
-  bool advertised = false;      // IPv6, of a router advertisement or the kernel: never one of several
+  bool advertised = false;  // IPv6, of a router advertisement or the kernel: never one of several
   uint32_t next_hop_id = 0;
-  net::Ipv6Address source;      // IPv4: goes with this address; unspecified: none
-  std::vector<RouteHop> hops;   // `dead` is no part of it
+  net::Ipv6Address source;     // IPv4: goes with this address; unspecified: none
+  std::vector<RouteHop> hops;  // `dead` is no part of it
 
   // What follows.
   bool usable = false;

@@ -16,17 +16,18 @@
 namespace starocean::control {
 
 enum class RuleAction : uint8_t {
-  kTable,        // look into `table`
-  kBlackhole,    // FR_ACT_BLACKHOLE …: the fate of what matches
+  kTable,      // look into `table`
+  kBlackhole,  // FR_ACT_BLACKHOLE …: the fate of what matches
   kUnreachable,
   kProhibit,
-  kNothing,      // FR_ACT_NOP: the next rule
+  kNothing,  // FR_ACT_NOP: the next rule
 };
 
 struct Rule {
   net::IpFamily family = net::IpFamily::kIpv4;
   uint32_t priority = 0;
-  std::string in = {};    // name of the incoming interface; empty: any. "lo" is what Linux itself sends
+  std::string in =
+      {};  // name of the incoming interface; empty: any. "lo" is what Linux itself sends
   net::IpPrefix source = {};  // length 0: any
   RuleAction action = RuleAction::kTable;
   uint32_t table = 0;

@@ -17,12 +17,13 @@ namespace starocean::control {
 
 template <class Address>
 struct StoredRoute {
-  static constexpr uint8_t kInstalled = 1;   // the one that forwarding follows
-  static constexpr uint8_t kByNews = 2;      // in this generation told by news, not by the list
-  static constexpr uint8_t kReplaced = 4;    // … which replaced another
-  static constexpr uint8_t kTombstone = 8;   // … which said that it is gone: the list may still say otherwise
-  static constexpr uint8_t kMissed = 16;     // was not in the last list
-  static constexpr uint8_t kRankShift = 5;   // the upper three bits: order among equal metrics
+  static constexpr uint8_t kInstalled = 1;  // the one that forwarding follows
+  static constexpr uint8_t kByNews = 2;     // in this generation told by news, not by the list
+  static constexpr uint8_t kReplaced = 4;   // … which replaced another
+  static constexpr uint8_t kTombstone =
+      8;  // … which said that it is gone: the list may still say otherwise
+  static constexpr uint8_t kMissed = 16;    // was not in the last list
+  static constexpr uint8_t kRankShift = 5;  // the upper three bits: order among equal metrics
   static constexpr uint8_t kMaxRank = 7;
 
   Address address{};
