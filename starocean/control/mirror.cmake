@@ -18,6 +18,10 @@ endif()
 
 if(BUILD_TESTING AND NOT STAROCEAN_FUZZ)
   find_package(nlohmann_json REQUIRED)
-  so_test(mirror_test SOURCES mirror_fixture_for_test.cc mirror_routes_test.cc mirror_state_test.cc
+  so_test(mirror_test SOURCES mirror_fixture_for_test.cc mirror_links_test.cc mirror_routes_test.cc
+                              mirror_state_test.cc
           DEPS mirror xsk_testing LIBS nlohmann_json::nlohmann_json LABELS root)
+  # Figures for a full table; needs a quiet machine.
+  add_executable(mirror_bench EXCLUDE_FROM_ALL mirror_bench.cc)
+  target_link_libraries(mirror_bench PRIVATE starocean_options starocean::mirror starocean::xsk_testing)
 endif()

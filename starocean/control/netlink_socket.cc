@@ -180,6 +180,12 @@ NetlinkDump::State NetlinkDump::read(const VisitMessage& visit) {
 Result<NetlinkRequests> NetlinkRequests::open() {
   auto socket = open_socket();
   if (!socket) return fail(socket.error());
+  // Room for the answers to a second's requests (NeighbourMirror::kMaxAsked), some 800 bytes each.
+  const int receive_buffer_bytes = 1 << 20;
+  const int fd = mnl_socket_get_fd(socket->get());
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer_bytes, sizeof(int)) != 0) {
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof(int));
+  }
   NetlinkRequests requests;
   requests.socket_ = std::move(*socket);
   requests.buffer_.resize(kDumpBytes);
