@@ -1,0 +1,36 @@
+#include "starocean/net/fragment.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "starocean/net/checksum.h"
+
+namespace starocean::net {
+
+FragmentPlan plan_fragments(const Ipv4Header& header, uint32_t mtu_bytes) {
+  FragmentPlan plan;
+  const uint16_t total = header.total_length.host();
+  if (total <= sizeof(Ipv4Header) || mtu_bytes < sizeof(Ipv4Header) + 8) return plan;
+  plan.payload_bytes = static_cast<uint16_t>(total - sizeof(Ipv4Header));
+  plan.piece_bytes = static_cast<uint16_t>((mtu_bytes - sizeof(Ipv4Header)) & ~uint32_t{7});
+  plan.count =
+      static_cast<uint16_t>((plan.payload_bytes + plan.piece_bytes - 1) / plan.piece_bytes);
+  return plan;
+}
+
+Ipv4Header fragment_header(const Ipv4Header& header, const FragmentPlan& plan, uint16_t number) {
+  Ipv4Header piece = header;
+  const uint32_t begin = uint32_t{number} * plan.piece_bytes;
+  const uint32_t length = std::min<uint32_t>(plan.piece_bytes, plan.payload_bytes - begin);
+  const bool more = number + 1 < plan.count || header.more_fragments();
+  const uint32_t offset = (header.fragment_offset_bytes() + begin) / 8;
+  piece.total_length = be16(static_cast<uint16_t>(sizeof(Ipv4Header) + length));
+  piece.flags_offset = be16(static_cast<uint16_t>((more ? kIpv4MoreFragments : 0u) | offset));
+  piece.checksum = be16(0);
+  std::array<std::byte, sizeof(Ipv4Header)> bytes;
+  std::memcpy(bytes.data(), &piece, sizeof piece);
+  piece.checksum = compute_checksum(bytes);
+  return piece;
+}
+
+}  // namespace starocean::net

@@ -1,0 +1,96 @@
+#include "starocean/net/icmp_error.h"
+
+#include <algorithm>
+
+#include "starocean/net/build.h"
+#include "starocean/net/checksum.h"
+#include "starocean/net/icmp.h"
+#include "starocean/net/ip_header.h"
+
+namespace starocean::net {
+namespace {
+
+// Linux, net/ipv4/icmp.c: errors keep the packet's type of service and take precedence 6, "internetwork
+// control" (RFC 1812, 4.3.2.5).
+constexpr uint8_t kTosMask = 0x1e;
+constexpr uint8_t kPrecedence = 0xc0;
+
+constexpr uint8_t kIcmpRedirect = 5;
+constexpr uint8_t kIcmpSourceQuench = 4;
+constexpr uint8_t kNdRedirect = 137;
+constexpr uint8_t kHighestIcmpv6Error = 127;  // RFC 4443, 2.1
+
+bool is_icmp_error(uint8_t type) {
+  return type == kIcmpDestinationUnreachable || type == kIcmpSourceQuench ||
+         type == kIcmpRedirect || type == kIcmpTimeExceeded || type == kIcmpParameterProblem;
+}
+
+bool may_cause_icmp4(ConstBytes frame, const ParsedPacket& parsed) {
+  const auto* header = view<Ipv4Header>(frame, parsed.l3_offset);
+  if (header == nullptr) return false;
+  const bool one_sender = !header->src.is_zero() && !header->src.is_multicast() &&
+                          !header->src.is_broadcast() && !header->src.is_loopback();
+  if (!one_sender || header->dst.is_multicast() || header->dst.is_broadcast()) return false;
+  if (header->protocol != kProtoIcmp) return true;
+  // One whose type cannot be read could be an error.
+  return parsed.l4_offset != 0 && parsed.payload_offset != 0 && !is_icmp_error(parsed.icmp_type);
+}
+
+bool may_cause_icmp6(ConstBytes frame, const ParsedPacket& parsed) {
+  const auto* header = view<Ipv6Header>(frame, parsed.l3_offset);
+  if (header == nullptr) return false;
+  if (header->src.is_unspecified() || header->src.is_multicast()) return false;
+  if (header->dst.is_multicast()) return false;
+  if (parsed.protocol != kProtoIcmpv6 || parsed.l4_offset == 0) return true;
+  return parsed.payload_offset != 0 && parsed.icmp_type > kHighestIcmpv6Error &&
+         parsed.icmp_type != kNdRedirect;
+}
+
+}  // namespace
+
+bool may_cause_icmp_error(ConstBytes frame, const ParsedPacket& parsed) {
+  if (parsed.fragment == Fragment::kLater) return false;
+  return parsed.ip_version == 4 ? may_cause_icmp4(frame, parsed)
+                                : parsed.ip_version == 6 && may_cause_icmp6(frame, parsed);
+}
+
+bool make_icmp_error(PacketBuffer& packet, const IcmpErrorFields& fields, Ipv4Address source,
+                     uint16_t id) {
+  constexpr size_t kHeaders = sizeof(Ipv4Header) + sizeof(IcmpError);
+  const auto* about = view<Ipv4Header>(packet.bytes());
+  if (about == nullptr || packet.headroom() < kHeaders) return false;
+  const Ipv4Address sender = about->src;
+  const auto tos = static_cast<uint8_t>((about->dscp_ecn & kTosMask) | kPrecedence);
+  packet.trim(kMaxIcmpErrorBytes - kHeaders);
+  auto* icmp = packet.push_header<IcmpError>();
+  icmp->type = fields.type;
+  icmp->code = fields.code;
+  icmp->info = be32(fields.info);
+  icmp->checksum = compute_checksum(packet.bytes());
+  return push_ipv4(packet, {.src = source,
+                            .dst = sender,
+                            .protocol = kProtoIcmp,
+                            .dscp_ecn = tos,
+                            .id = id,
+                            .dont_fragment = false});
+}
+
+bool make_icmpv6_error(PacketBuffer& packet, const IcmpErrorFields& fields,
+                       const Ipv6Address& source) {
+  constexpr size_t kHeaders = sizeof(Ipv6Header) + sizeof(IcmpError);
+  const auto* about = view<Ipv6Header>(packet.bytes());
+  if (about == nullptr || packet.headroom() < kHeaders) return false;
+  const Ipv6Address sender = about->src;
+  packet.trim(kMaxIcmpv6ErrorBytes - kHeaders);
+  auto* icmp = packet.push_header<IcmpError>();
+  icmp->type = fields.type;
+  icmp->code = fields.code;
+  icmp->info = be32(fields.info);
+  ChecksumBuilder sum =
+      pseudo_header(source, sender, kProtoIcmpv6, static_cast<uint32_t>(packet.size()));
+  sum.add(packet.bytes());
+  icmp->checksum = sum.checksum();
+  return push_ipv6(packet, {.src = source, .dst = sender, .next_header = kProtoIcmpv6});
+}
+
+}  // namespace starocean::net
