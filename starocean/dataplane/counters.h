@@ -1,7 +1,7 @@
 // Every counter of the data plane. Conservation, asserted by the labs once traffic has stopped, summed
 // over all ports:
 //
-//   rx_packets + copies = tx_packets + punted + sum of drop_*
+//   rx_packets + copies + icmp_errors = tx_packets + punted + sum of drop_*
 //
 // A drop is counted at the port where it happens: at the ingress before the egress is known, at the
 // egress afterwards. `tx_packets` counts what entered the transmit ring.
@@ -28,6 +28,28 @@ namespace starocean::dataplane {
     "source addresses not learned because this port has as many as its `mac_limit` allows")       \
   X(snooping_malformed, "packets", "IGMP or MLD messages from which nothing was learned")         \
   X(snooping_lost, "events", "joins and leaves not taken note of: too many at a time")            \
+  X(routed4, "packets", "IPv4 packets received and routed")                                       \
+  X(routed6, "packets", "IPv6 packets received and routed")                                       \
+  X(fragmented, "packets", "IPv4 packets cut into fragments (the pieces count as copies)")        \
+  X(mss_clamped, "packets", "TCP SYNs whose maximum segment size was lowered")                    \
+  X(icmp_errors, "packets", "ICMP and ICMPv6 errors made about packets received here")            \
+  X(icmp_suppressed, "packets", "errors not made: rate limit, or none may be made about it")      \
+  X(neighbour_waits, "packets", "waited for a neighbour's address")                               \
+  X(drop_not_ours, "packets", "to another station's address, on a port that routes")              \
+  X(drop_ip_malformed, "packets", "IP version, header or length is wrong")                        \
+  X(drop_ip_checksum, "packets", "IPv4 header checksum is wrong")                                 \
+  X(drop_martian, "packets", "from or to an address that no packet on a wire may have")           \
+  X(drop_reverse_path, "packets", "no route back to its source (`reverse_path`)")                 \
+  X(drop_no_route, "packets", "no route to its destination")                                      \
+  X(drop_blackhole, "packets", "a `blackhole` route or rule")                                     \
+  X(drop_unreachable, "packets", "an `unreachable` route or rule")                                \
+  X(drop_prohibited, "packets", "a `prohibit` route or rule")                                     \
+  X(drop_ttl, "packets", "TTL or hop limit used up")                                              \
+  X(drop_scope, "packets", "from an IPv6 address that is valid on its link only")                 \
+  X(drop_too_big, "packets", "longer than the egress MTU, and not to be fragmented")              \
+  X(drop_neighbour_full, "packets", "too many packets wait for neighbours' addresses")            \
+  X(drop_neighbour_failed, "packets", "the neighbour does not answer")                            \
+  X(drop_no_linux, "packets", "for Linux, and not possible to give to it")                        \
   X(drop_runt, "packets", "shorter than an Ethernet header and its VLAN tag")                     \
   X(drop_bad_source, "packets", "source address is a group address or zero")                      \
   X(drop_no_bridge, "packets", "received on a port that is in no bridge")                         \

@@ -36,6 +36,9 @@ class Egress {
   void deliver(Packet& packet, PortId in, const RoutedInterface& to);
   void drop(Packet& packet, PortId where, PortCounter reason);
 
+  // Its frames are free again; the caller has counted what became of it.
+  void release(Packet& packet);
+
   // Makes `copy` a copy of the packet, which counts at `where`. False when there are no frames for it, which
   // counts there too. The buffers behind the first belong to this object: give the copy to one of the
   // functions above before the next call.
@@ -67,7 +70,6 @@ class Egress {
   bool copy_to(const Packet& packet, Packet& result, std::span<xsk::Buffer> rest);
   bool push(HandoffRing& ring, Packet& packet, PortId port, Stage stage,
             InterfaceId interface = InterfaceId::none());
-  void release(Packet& packet);
 
   WorkerId self_;
   xsk::FramePool& pool_;

@@ -16,6 +16,7 @@ namespace starocean::dataplane {
 namespace {
 
 constexpr uint32_t kMoveRingItems = 4096;
+constexpr uint32_t kNeighbourRingItems = 1024;
 constexpr uint32_t kGroupRingItems = 4096;
 
 }  // namespace
@@ -56,6 +57,7 @@ Status Engine::build() {
   mesh_ = std::move(*mesh);
   control_counters_ = std::make_unique<PortCounters[]>(kMaxPorts);
   mac_moves_ = std::make_unique<MacMoveRing>(kMoveRingItems);
+  neighbour_requests_ = std::make_unique<NeighbourRequestRing>(kNeighbourRingItems);
   group_events_ = std::make_unique<GroupEventRing>(kGroupRingItems);
   qsbr_ = std::make_unique<ring::Qsbr>(workers);
   snapshots_ = std::make_unique<ring::SnapshotPublisher<Snapshot>>(*qsbr_);
@@ -75,7 +77,8 @@ Status Engine::build() {
   for (uint32_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(
         WorkerId(static_cast<uint16_t>(i)), options_.cpus[i], options_.poll,
-        SharedState{*mesh_, *qsbr_, *snapshots_, *mac_moves_, *group_events_, *snooping_},
+        SharedState{*mesh_, *qsbr_, *snapshots_, *mac_moves_, *group_events_, *snooping_,
+                    *neighbour_requests_},
         *pools_[i]));
   }
   auto punt = xsk::Punt::create();

@@ -121,6 +121,8 @@ class Engine {
   void drain();
   // Stops the workers and closes all sockets. Afterwards every frame is in the depot or a pool.
   void shut_down();
+  // Called when a packet waits for a neighbour: Linux is to be asked for it.
+  std::function<void(const NeighbourRequest&)> on_neighbour_wanted;
   // Called on a new loop.
   std::function<void(const LoopDetector::Loop&)> on_loop;
 
@@ -187,6 +189,7 @@ class Engine {
   void drop_handoffs();
   void punt_batch(std::span<HandoffItem> items);
   void watch_moves(uint64_t now_ms);
+  void pass_on_neighbour_requests();
   void watch_groups(uint64_t now_ms);
   void age_macs(uint64_t now_ms);
   void flush_port(PortId port);
@@ -203,6 +206,7 @@ class Engine {
   std::unique_ptr<HandoffMesh> mesh_;
   std::unique_ptr<MacMoveRing> mac_moves_;
   std::unique_ptr<GroupEventRing> group_events_;
+  std::unique_ptr<NeighbourRequestRing> neighbour_requests_;
   std::unique_ptr<ring::Qsbr> qsbr_;
   std::unique_ptr<ring::SnapshotPublisher<Snapshot>> snapshots_;
   std::unique_ptr<ring::SnapshotPublisher<SnoopingTables>> snooping_;

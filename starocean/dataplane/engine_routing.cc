@@ -118,6 +118,17 @@ void Engine::steer_ports() {
   }
 }
 
+// Bounded: a scan of a subnet fills the ring as fast as it is emptied.
+void Engine::pass_on_neighbour_requests() {
+  std::array<NeighbourRequest, 64> requests;
+  for (size_t budget = neighbour_requests_->capacity(); budget > 0;) {
+    const size_t count = neighbour_requests_->pop(requests);
+    if (count == 0) break;
+    for (size_t i = 0; on_neighbour_wanted && i < count; ++i) on_neighbour_wanted(requests[i]);
+    budget -= std::min(budget, count);
+  }
+}
+
 void Engine::deliver(std::span<const HandoffItem> items) {
   for (size_t begin = 0, end = 0; begin < items.size(); begin = end) {
     std::array<iovec, kMaxBuffers> pieces;

@@ -30,6 +30,7 @@ Status Engine::start_workers() {
 void Engine::service(uint64_t now_ms) {
   punt_from_workers();
   taps_->read();
+  pass_on_neighbour_requests();
   fib_->collect();
   watch_moves(now_ms);
   watch_groups(now_ms);
@@ -257,7 +258,9 @@ FrameCensus Engine::census() const {
       census.in_tx += queue->socket->frames_in_transmit();
     }
   }
-  for (const auto& worker : workers_) census.in_flight += mesh_->frames_to(worker->id());
+  for (const auto& worker : workers_) {
+    census.in_flight += mesh_->frames_to(worker->id()) + worker->frames_waiting();
+  }
   census.punting = punting_ + mesh_->frames_to_control();
   return census;
 }

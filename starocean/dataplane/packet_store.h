@@ -1,6 +1,7 @@
 // Packets that wait: slots for their buffers, in lists. All memory is taken when it is made. One thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -32,7 +33,7 @@ class PacketStore {
 
   // Takes the packet's buffers; kNoSlot, with the packet unchanged, when there are too few slots.
   SlotIndex put(Packet& packet, uint64_t now_ns) {
-    if (slots_.size() - used_ < packet.buffers()) return kNoSlot;
+    if (slots_.size() - used() < packet.buffers()) return kNoSlot;
     const SlotIndex first = take_slot(std::move(packet.head));
     SlotIndex last = first;
     for (xsk::Buffer& buffer : packet.rest) {
@@ -63,14 +64,15 @@ class PacketStore {
 
   Slot& operator[](SlotIndex slot) { return slots_[slot]; }
   const Slot& operator[](SlotIndex slot) const { return slots_[slot]; }
-  uint32_t used() const { return used_; }  // frames inside
+  // Frames inside. Any thread.
+  uint32_t used() const { return used_.load(std::memory_order_relaxed); }
   uint32_t capacity() const { return static_cast<uint32_t>(slots_.size()); }
 
  private:
   SlotIndex take_slot(xsk::Buffer buffer) {
     const SlotIndex slot = free_;
     free_ = slots_[slot].next;
-    ++used_;
+    used_.store(used() + 1, std::memory_order_relaxed);
     slots_[slot].buffer = std::move(buffer);
     slots_[slot].next = kNoSlot;
     slots_[slot].rest = kNoSlot;
@@ -80,13 +82,13 @@ class PacketStore {
     xsk::Buffer buffer = std::move(slots_[slot].buffer);
     slots_[slot].next = free_;
     free_ = slot;
-    --used_;
+    used_.store(used() - 1, std::memory_order_relaxed);
     return buffer;
   }
 
   std::vector<Slot> slots_;
   SlotIndex free_ = kNoSlot;
-  uint32_t used_ = 0;
+  std::atomic<uint32_t> used_{0};
 };
 
 // First in, first out, through the slots' `next`.

@@ -44,6 +44,8 @@ struct Port {
   const BridgeMember* member = nullptr;  // of that bridge's rules; null when it has none
   InterfaceId routed;                    // none: what comes untagged is not routed
   std::vector<VlanInterface> vlans;      // VLANs of this device that route, by number (`vlans:`)
+  // What it receives is the router's: what the steering program takes of a port that is in no bridge.
+  bool routes() const { return !bridge.valid() && (routed.valid() || !vlans.empty()); }
   uint32_t mtu_bytes = 0;
   uint64_t mac = 0;                  // of the device
   std::vector<PortQueue*> tx_queue;  // by worker: its own queue where it has one, else another's
@@ -96,15 +98,20 @@ struct RouteRule {
 
 struct Vrf {
   std::vector<RouteRule> rules4, rules6;
+
+  const std::vector<RouteRule>& rules(net::IpFamily family) const {
+    return family == net::IpFamily::kIpv4 ? rules4 : rules6;
+  }
 };
 
 struct Snapshot {
   uint64_t generation = 0;
-  std::vector<Port> ports;                             // by PortId
-  std::vector<Bridge> bridges;                         // by BridgeId
-  std::vector<RoutedInterface> interfaces;             // by InterfaceId
-  std::vector<Vrf> vrfs;                               // by number
-  table::Fib* fib = nullptr;                           // null: nothing routes
+  std::vector<Port> ports;                  // by PortId
+  std::vector<Bridge> bridges;              // by BridgeId
+  std::vector<RoutedInterface> interfaces;  // by InterfaceId
+  std::vector<Vrf> vrfs;                    // by number
+  table::Fib* fib = nullptr;                // null: nothing routes
+  uint32_t icmp_errors_per_s = 1000;        // of each worker; 0: as many as there is cause for
   std::vector<std::vector<PortQueue*>> worker_queues;  // by WorkerId
 };
 

@@ -45,7 +45,8 @@ Worker::Worker(WorkerId id, int cpu, PollMode poll, SharedState shared, xsk::Fra
       shared_(shared),
       pool_(pool),
       egress_(id, pool, shared.mesh, counters_),
-      switch_(egress_, shared.mac_moves, shared.group_events, shared.snooping) {}
+      switch_(egress_, shared.mac_moves, shared.group_events, shared.snooping),
+      router_(egress_, switch_, pool, shared.neighbour_requests) {}
 
 Worker::~Worker() {
   stop();
@@ -100,6 +101,7 @@ void Worker::run() {
   snapshot_ = shared_.snapshots.current();
   if (snapshot_->generation != generation_) adopt(*snapshot_);
   egress_.take_handoffs();
+  router_.stop();
   egress_.flush();
   reader.offline();
 }
@@ -130,6 +132,7 @@ uint32_t Worker::turn() {
     packets += received;
   }
   packets += receive_from_linux();
+  if (router_.waiting()) router_.serve(*snapshot_, now_ns_);
   packets += egress_.take_handoffs();
   transmit_pending_ = !egress_.flush();
   return packets;
@@ -145,30 +148,24 @@ uint32_t Worker::receive_from(PortQueue& queue) {
     const uint32_t buffers = queue.socket->receive(received_);
     if (buffers == 0) break;
     fill_batch(batch_, queue.port, {received_.data(), buffers});
-    switch_.process(batch_, *snapshot_, pool_.umem(), now_ns_, to_router_);
-    if (to_router_.count != 0) route();
+    if (snapshot_->ports[queue.port.index()].routes()) {
+      router_.process(batch_, *snapshot_, now_ns_);
+    } else {
+      switch_.process(batch_, *snapshot_, pool_.umem(), now_ns_, to_router_);
+      if (to_router_.count != 0) router_.process(to_router_, *snapshot_, now_ns_);
+    }
     packets += batch_.count;
     if (buffers < kBatchPackets) break;
   }
   return packets;
 }
 
-// Router: takes what the switch has for it, and gives back what leaves by a VLAN of a bridge. While there is
-// none, Linux routes.
-void Worker::route() {
-  for (RoutedPacket& routed : to_router_.all()) {
-    egress_.deliver(routed.packet, routed.account, snapshot_->interfaces[routed.interface.index()]);
-  }
-  to_router_.clear();
-  switch_.forward_routed(from_router_, *snapshot_, pool_.umem(), now_ns_);
-}
-
 uint32_t Worker::receive_from_linux() {
   uint32_t packets = 0;
   for (uint32_t i = 0; i < kBatchesPerTurn; ++i) {
-    const uint32_t taken = egress_.take_from_linux(from_router_);
+    const uint32_t taken = egress_.take_from_linux(from_linux_);
     if (taken == 0) break;
-    switch_.forward_routed(from_router_, *snapshot_, pool_.umem(), now_ns_);
+    switch_.forward_routed(from_linux_, *snapshot_, pool_.umem(), now_ns_);
     packets += taken;
   }
   return packets;
@@ -194,8 +191,9 @@ bool Worker::has_work() {
 }
 
 int Worker::sleep_limit_ms() const {
-  // Neither a transmit ring that the kernel did not drain nor a want of frames announces its end.
-  return transmit_pending_ || starving_ ? kRetryMs : kSleepMs;
+  // Neither a transmit ring that the kernel did not drain nor a want of frames announces its end, nor does a
+  // neighbour that has been found.
+  return transmit_pending_ || starving_ || router_.waiting() ? kRetryMs : kSleepMs;
 }
 
 // Without epoll, on purpose: it stays in the wait queue of each socket, and the kernel goes through that for

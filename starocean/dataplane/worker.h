@@ -25,6 +25,7 @@
 #include "starocean/dataplane/handoff_mesh.h"
 #include "starocean/dataplane/l2_switch.h"
 #include "starocean/dataplane/packet.h"
+#include "starocean/dataplane/router.h"
 #include "starocean/dataplane/snapshot.h"
 #include "starocean/ring/snapshot.h"
 #include "starocean/xsk/frame_pool.h"
@@ -45,6 +46,7 @@ struct SharedState {
   MacMoveRing& mac_moves;
   GroupEventRing& group_events;
   ring::SnapshotPublisher<SnoopingTables>& snooping;
+  NeighbourRequestRing& neighbour_requests;
 };
 
 class Worker {
@@ -67,6 +69,8 @@ class Worker {
   const WorkerCounters& counters() const { return counters_; }
   const PortCounters& port_counters(PortId port) const { return egress_.counters(port); }
   const xsk::FramePool& pool() const { return pool_; }
+  // Frames of packets that wait for a neighbour's address.
+  uint32_t frames_waiting() const { return router_.frames_waiting(); }
   // Calls made by sockets, which count for themselves, excluded.
   uint64_t loop_system_calls() const { return counters_.get(WorkerCounter::system_calls); }
 
@@ -77,7 +81,6 @@ class Worker {
   uint32_t turn();
   uint32_t receive_from(PortQueue& queue);
   uint32_t receive_from_linux();
-  void route();
   void reap_all();
   void idle(uint64_t now_ns);
   void sleep(uint64_t now_ns);
@@ -93,6 +96,7 @@ class Worker {
   WorkerCounters counters_;
   Egress egress_;
   L2Switch switch_;
+  Router router_;
 
   const Snapshot* snapshot_ = nullptr;  // valid during a turn
   uint64_t generation_ = 0;
@@ -106,7 +110,7 @@ class Worker {
   bool starving_ = false;  // a fill ring could not be topped up: no frames
   Batch batch_;
   // Between switch and router, and back; empty between two batches.
-  RoutedBatch to_router_, from_router_;
+  RoutedBatch to_router_, from_linux_;
   std::array<xsk::RxBuffer, kBatchPackets> received_;
 
   std::atomic<bool> sleeping_{false};

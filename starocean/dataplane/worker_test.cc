@@ -25,6 +25,7 @@ struct Parts {
   ring::Qsbr qsbr{2};
   ring::SnapshotPublisher<Snapshot> snapshots{qsbr};
   GroupEventRing group_events{64};
+  NeighbourRequestRing neighbour_requests{64};
   ring::SnapshotPublisher<SnoopingTables> snooping{qsbr};
 };
 
@@ -91,7 +92,7 @@ TEST(Worker, AMillionHandoffsToAWorkerThatSleepsAndNoneIsLostOrLeftWaiting) {
   parts.snapshots.publish(std::move(nothing));
   Worker sleeper(kSleeper, -1, PollMode::kInterrupt,
                  SharedState{*parts.mesh, parts.qsbr, parts.snapshots, parts.moves,
-                             parts.group_events, parts.snooping},
+                             parts.group_events, parts.snooping, parts.neighbour_requests},
                  *parts.sleeper_pool);
   ASSERT_TRUE(sleeper.start());
 

@@ -193,6 +193,15 @@ size_t parse_vlan_tags(ConstBytes bytes, uint16_t& ethertype, ParsedPacket& pack
 
 }  // namespace
 
+ParsedPacket parse_ip(ConstBytes head, size_t packet_length) {
+  ParsedPacket packet;
+  packet.frame_length = static_cast<uint32_t>(packet_length);
+  const bool v6 = !head.empty() && static_cast<uint8_t>(head[0]) >> 4 == 6;
+  packet.ethertype = v6 ? kEtherTypeIpv6 : kEtherTypeIpv4;
+  v6 ? parse_ipv6(head, 0, packet) : parse_ipv4(head, 0, packet);
+  return packet;
+}
+
 ParsedPacket parse(ConstBytes head, size_t frame_length) {
   ParsedPacket packet;
   packet.frame_length = static_cast<uint32_t>(frame_length);

@@ -110,5 +110,7 @@ ParsedPacket parse(ConstBytes head, size_t frame_length);
 inline ParsedPacket parse(ConstBytes frame) {
   return parse(frame, frame.size());
 }
+// The same of a packet that begins with its IP header: offsets count from there.
+ParsedPacket parse_ip(ConstBytes head, size_t packet_length);
 
 }  // namespace starocean::net

@@ -56,7 +56,7 @@ struct Decision {
   // kForward: the interface that it leaves by, and the neighbour; adjacency 0: a connected network whose
   // neighbour nobody has asked for yet (ask for `address` of the packet on `ifindex`). kElsewhere: the device.
   AdjacencyIndex adjacency = 0;
-  InterfaceId interface;
+  InterfaceId interface = {};
   uint32_t ifindex = 0;
 };
 
@@ -128,6 +128,10 @@ class Fib {
   // `destination` (IPv4 mapped) finds the neighbour of a connected network; `flow_hash` chooses among several
   // next hops: equal hashes go the same way. Any route index, 0 included.
   Decision decide(RouteIndex route, const net::Ipv6Address& destination, uint32_t flow_hash) const;
+  // The neighbour of that address, resolved or not; 0: nobody has asked for it.
+  AdjacencyIndex neighbour(uint32_t ifindex, const net::Ipv6Address& address) const {
+    return adjacencies_->find(ifindex, address);
+  }
   Adjacency& adjacency(AdjacencyIndex index) const { return (*adjacencies_)[index]; }
 
  private:
