@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -26,6 +27,7 @@
 #include "starocean/control/engine_options.h"
 #include "starocean/control/port_manager.h"
 #include "starocean/control/privileges.h"
+#include "starocean/control/routing_manager.h"
 #include "starocean/control/status_line.h"
 #include "starocean/control/version.h"
 #include "starocean/dataplane/engine.h"
@@ -84,6 +86,7 @@ class Daemon {
   Status reload();
   bool handle_signals();
   void tick(uint64_t now);
+  std::vector<int> routing_fds();
   DaemonStatus status();
 
   const RunOptions options_;
@@ -95,8 +98,10 @@ class Daemon {
   uint64_t next_status_ms_ = 0;
   std::mutex mutex_;  // of all that follows: the loop below, and the API's threads
   bool ending_ = false;
+  bool routing_behind_ = false;  // there is news of Linux's that has not been read
   std::unique_ptr<dataplane::Engine> engine_;
   std::unique_ptr<PortManager> ports_;
+  std::unique_ptr<RoutingManager> routing_;
   std::optional<xsk::LinkMonitor> links_;
   std::unique_ptr<ApiServer> api_;
 };
@@ -130,6 +135,7 @@ Status Daemon::start_engine() {
   if (!engine) return fail(engine.error());
   engine_ = std::move(*engine);
   ports_ = std::make_unique<PortManager>(*engine_);
+  routing_ = std::make_unique<RoutingManager>(*engine_, *ports_);
   engine_->on_loop = [this](const dataplane::LoopDetector::Loop& loop) {
     log_warning(
         "loop: {} in bridge '{}' moves between interfaces again and again; unplug one of "
@@ -140,7 +146,8 @@ Status Daemon::start_engine() {
   auto links = xsk::LinkMonitor::open();
   if (!links) return fail(links.error());
   links_.emplace(std::move(*links));
-  return ports_->apply(config_);
+  if (Status applied = ports_->apply(config_); !applied) return applied;
+  return routing_->apply(config_);
 }
 
 Status Daemon::start_api(SocketClaim claim) {
@@ -194,6 +201,11 @@ Status Daemon::reload() {
   }
   if (Status devices = check_devices(next, config_); !devices) return devices;
   if (Status applied = ports_->apply(next); !applied) return applied;
+  if (Status routed = routing_->apply(next); !routed) {
+    // What was running before can be had again.
+    if (Status back = ports_->apply(config_); !back) log_error("{}", back.error().message());
+    return routed;
+  }
   config_ = std::move(next);
   log_info("configuration reloaded, generation {}", engine_->generation());
   return {};
@@ -213,6 +225,7 @@ bool Daemon::handle_signals() {
 void Daemon::tick(uint64_t now) {
   const std::lock_guard lock(mutex_);
   engine_->service(now);
+  routing_behind_ = routing_->service(monotonic_ns());
   if (now >= next_retry_ms_) {
     next_retry_ms_ = now + kRetryMs;
     ports_->retry();
@@ -223,12 +236,19 @@ void Daemon::tick(uint64_t now) {
   }
 }
 
+std::vector<int> Daemon::routing_fds() {
+  const std::lock_guard lock(mutex_);
+  return routing_->fds();
+}
+
 Status Daemon::loop() {
   while (true) {
-    pollfd watched[] = {{.fd = signal_fd_, .events = POLLIN, .revents = 0},
-                        {.fd = links_->fd(), .events = POLLIN, .revents = 0},
-                        {.fd = engine_->event_fd(), .events = POLLIN, .revents = 0}};
-    if (::poll(watched, std::size(watched), kTickMs) < 0 && errno != EINTR) {
+    std::vector<pollfd> watched = {{.fd = signal_fd_, .events = POLLIN, .revents = 0},
+                                   {.fd = links_->fd(), .events = POLLIN, .revents = 0},
+                                   {.fd = engine_->event_fd(), .events = POLLIN, .revents = 0}};
+    for (const int fd : routing_fds()) watched.push_back({fd, POLLIN, 0});
+    if (::poll(watched.data(), watched.size(), routing_behind_ ? 0 : kTickMs) < 0 &&
+        errno != EINTR) {
       return fail_system("cannot wait for events", errno);
     }
     if (watched[0].revents != 0 && !handle_signals()) return {};

@@ -44,6 +44,11 @@ class PortManager {
     bool absent = false;  // its device does not exist
   };
   const std::map<PortId, PortInfo>& info() const { return info_; }
+  // Of a configured interface.
+  std::optional<PortId> port_of(const std::string& name) const {
+    const auto found = entries_.find(name);
+    return found == entries_.end() ? std::nullopt : std::optional(found->second.port);
+  }
 
  private:
   struct Entry {

@@ -292,6 +292,13 @@ void Engine::update_macs(BridgeId id, const BridgeOptions& before) {
   if (now.rules == nullptr || !now.rules->multicast_snooping) snooping_state_.forget(id);
 }
 
+BridgeId Engine::bridge_of(const std::string& name) const {
+  for (const auto& [id, state] : bridges_) {
+    if (state.options.name == name) return id;
+  }
+  return BridgeId::none();
+}
+
 std::string Engine::bridge_name(BridgeId bridge) const {
   const auto found = bridges_.find(bridge);
   return found == bridges_.end() ? std::string() : found->second.options.name;

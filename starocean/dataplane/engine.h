@@ -146,6 +146,8 @@ class Engine {
     std::shared_ptr<BridgeMacs> macs;
   };
   const std::map<BridgeId, BridgeState>& bridges() const { return bridges_; }
+  // None when there is no such bridge.
+  BridgeId bridge_of(const std::string& name) const;
   // Empty when there is no such bridge (any more).
   std::string bridge_name(BridgeId bridge) const;
   // Queue counters over the life of the port, re-attachments included.
