@@ -137,7 +137,7 @@ class Starocean:
         totals = self.show("drops")["totals"]
         sums = self.counters()
         drops = sum(value for key, value in sums.items() if key.startswith("drop_"))
-        open_packets = sums["rx_packets"] + sums["copies"] - sums["tx_packets"] - sums["punted"] - drops
+        open_packets = sums["rx_packets"] + sums["copies"] + sums["icmp_errors"] - sums["tx_packets"] - sums["punted"] - drops
         wrong = []
         if frames["missing"] != 0 or frames["in_flight"] != 0:
             wrong.append(f"frames: {frames}")
@@ -148,8 +148,8 @@ class Starocean:
         return "; ".join(wrong)
 
     def assert_conserved(self, timeout_s=10):
-        """Once traffic has stopped: pool + rings = total frames, and in + copies = out + punted +
-        named drops. Packets still under way are waited for; what is lost never comes back."""
+        """Once traffic has stopped: pool + rings = total frames, and in + copies + errors made =
+        out + punted + named drops. Packets still under way are waited for; what is lost never comes back."""
         try:
             wait_until(lambda: not self.imbalance(), "packets and frames add up", timeout_s, every_s=0.1)
         except LabError as error:

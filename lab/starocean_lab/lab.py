@@ -69,21 +69,21 @@ class Lab:
         shutil.rmtree(self.directory, ignore_errors=True)
         self.daemons, self.namespaces, self._restore = [], [], []
 
-    def _name(self, label):
+    def name_of(self, label):
         return f"{reaper.PREFIX}{os.getpid()}-{self.number}-{label}"
 
     # ---- machines and cables ----
 
     def switch(self, label="switch"):
         """A namespace for a daemon. Linux itself stays silent there."""
-        space = namespace.Namespace(self._name(label))
+        space = namespace.Namespace(self.name_of(label))
         self.namespaces.append(space)
         space.disable_ipv6()
         return space
 
     def host(self, number, switch, port=None, mtu=1500, queues=1, offloads=True, ipv6=True, port_mtu=None):
         """Host NUMBER, its card cabled to the device `port` (lanNUMBER) of the switch's namespace."""
-        host = Host(self._name(f"h{number}"), number, ipv6)
+        host = Host(self.name_of(f"h{number}"), number, ipv6)
         self.namespaces.append(host.namespace)
         port = port or f"lan{number}"
         namespace.cable(switch, port, host.namespace, DEVICE, mtu=mtu, queues=queues, b_mac=host.mac)

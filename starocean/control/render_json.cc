@@ -182,12 +182,14 @@ Json drops_json(const DaemonStatus& status) {
   const uint64_t copies = sum_over_ports(status, PortCounter::copies);
   const uint64_t sent = sum_over_ports(status, PortCounter::tx_packets);
   const uint64_t punted = sum_over_ports(status, PortCounter::punted);
-  const uint64_t in = received + copies;
+  const uint64_t errors = sum_over_ports(status, PortCounter::icmp_errors);
+  const uint64_t in = received + copies + errors;
   const uint64_t out = sent + punted + dropped;
   return {{"schema_version", kSchemaVersion},
           {"totals",
            {{"rx_packets", received},
             {"copies", copies},
+            {"icmp_errors", errors},
             {"tx_packets", sent},
             {"punted", punted},
             {"dropped", dropped},

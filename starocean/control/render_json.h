@@ -23,7 +23,7 @@ inline constexpr int kSchemaVersion = 1;
 Json status_json(const DaemonStatus& status);
 Json interfaces_json(const DaemonStatus& status);
 Json fdb_json(const std::vector<FdbEntry>& entries);
-// "totals"."unaccounted" is rx_packets + copies - tx_packets - punted - dropped: 0 once traffic has
+// "totals"."unaccounted" is rx_packets + copies + icmp_errors - tx_packets - punted - dropped: 0 once traffic has
 // stopped (dataplane/counters.h), and a packet or two at any instant in between. All drop reasons
 // are listed, those that never happened too, and all interfaces in each. What interfaces counted that
 // the configuration no longer has is in "removed_interfaces", and in the sums.

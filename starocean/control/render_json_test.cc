@@ -67,7 +67,8 @@ TEST(RenderJson, DropsAddUp) {
   lan2[at(PortCounter::drop_tx_full)] = 8;
   const Json json = drops_json(status);
   EXPECT_EQ(keys(json), "schema_version totals drops kernel");
-  EXPECT_EQ(keys(json["totals"]), "rx_packets copies tx_packets punted dropped unaccounted");
+  EXPECT_EQ(keys(json["totals"]),
+            "rx_packets copies icmp_errors tx_packets punted dropped unaccounted");
   EXPECT_EQ(json["totals"]["dropped"], 12);
   EXPECT_EQ(json["totals"]["unaccounted"], 0);
   lan2[at(PortCounter::tx_packets)] = 92;

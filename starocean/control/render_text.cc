@@ -56,11 +56,12 @@ std::string places_text(const Json& drop) {
 }
 
 std::string drop_totals_text(const Json& totals) {
-  std::string text =
-      fmt::format("received {} + copies {} = transmitted {} + punted to Linux {} + dropped {}",
-                  grouped_number(totals, "rx_packets"), grouped_number(totals, "copies"),
-                  grouped_number(totals, "tx_packets"), grouped_number(totals, "punted"),
-                  grouped_number(totals, "dropped"));
+  std::string text = fmt::format(
+      "received {} + copies {} + ICMP errors made {} = transmitted {} + punted to Linux {} + "
+      "dropped {}",
+      grouped_number(totals, "rx_packets"), grouped_number(totals, "copies"),
+      grouped_number(totals, "icmp_errors"), grouped_number(totals, "tx_packets"),
+      grouped_number(totals, "punted"), grouped_number(totals, "dropped"));
   const int64_t unaccounted = signed_number(totals, "unaccounted");
   if (unaccounted != 0) text += fmt::format(" + in hand at this instant {}", grouped(unaccounted));
   return text + '\n';
