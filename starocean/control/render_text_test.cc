@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "starocean/control/show_vlans.h"
 #include "starocean/control/status_sample.h"
 #include "starocean/control/text_table.h"
 
@@ -59,10 +60,10 @@ TEST(RenderText, Interfaces) {
 
 TEST(RenderText, Fdb) {
   EXPECT_EQ(fdb_text(fdb_json(sample_fdb())),
-            "BRIDGE  MAC                INTERFACE  LAST SEEN\n"
-            "office  02:00:00:00:00:0a  lan1              1s\n"
-            "office  02:00:00:00:00:0b  lan2          static\n"
-            "guest   02:00:00:00:00:0c  lan3           1m 1s\n"
+            "BRIDGE  VLAN  MAC                INTERFACE      LAST SEEN\n"
+            "office    10  02:00:00:00:00:0a  lan1          1s, sticky\n"
+            "office    10  02:00:00:00:00:0b  lan2              static\n"
+            "guest      -  02:00:00:00:00:0c  lan3               1m 1s\n"
             "3 entries\n");
   EXPECT_EQ(fdb_text(fdb_json({})), "0 entries\n");
 }
@@ -119,8 +120,8 @@ TEST(RenderText, Memory) {
 
 TEST(RenderText, AnAnswerThatLacksEverythingStillRenders) {
   const Json empty = Json::object();
-  for (const auto render :
-       {interfaces_text, fdb_text, drops_text, queues_text, workers_text, memory_text}) {
+  for (const auto render : {interfaces_text, fdb_text, vlans_text, drops_text, queues_text,
+                            workers_text, memory_text}) {
     EXPECT_FALSE(render(empty).empty());
   }
 }
