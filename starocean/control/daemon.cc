@@ -15,6 +15,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "starocean/base/clock.h"
 #include "starocean/base/log.h"

@@ -8,7 +8,7 @@
 namespace starocean::control {
 namespace {
 
-std::string vlan_or_dash(const Json& item, std::string_view key) {
+std::string vlan_or_dash(const Json& item, const char* key) {
   const uint64_t vlan = number(item, key);
   return vlan == 0 ? "-" : fmt::to_string(vlan);
 }

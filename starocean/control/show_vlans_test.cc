@@ -1,6 +1,7 @@
 #include "starocean/control/show_vlans.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace starocean::control {
 namespace {
