@@ -10,6 +10,8 @@ from starocean_lab import ovs, wait_until
 from starocean_lab.wire import BROADCAST, TEST_ETHERTYPE, frame
 
 C_TAG, S_TAG = 0x8100, 0x88A8
+PROVIDER = {"interfaces": {"lan1": {"vlan": 100, "qinq": True}, "lan2": {"trunk": [100], "tag_type": "802.1ad"},
+                           "lan3": {"vlan": 100, "qinq": True}}}
 SIZES = (64, 601, 1500)
 OFFICE = {
     "lan1": {"vlan": 10},
@@ -21,6 +23,16 @@ OFFICE = {
 
 def tagged(vlan, priority=0):
     return [(C_TAG, priority << 13 | vlan)]
+
+
+def add_vlan_device(host, link, name, vlan, proto="802.1Q"):
+    """A VLAN device of Linux on the host, up; its tags stay in the frames, where native XDP sees them."""
+    host.namespace.run("ethtool", "-K", host.device, "txvlan", "off", "tx-vlan-stag-hw-insert", "off")
+    made = host.namespace.ip("link", "add", "link", link, "name", name, "type", "vlan", "proto", proto, "id", vlan,
+                             check=False)
+    if "Unknown device type" in made.stderr:
+        pytest.skip("this kernel has no VLAN devices (CONFIG_VLAN_8021Q)")
+    host.namespace.link_up(name)
 
 
 def test_each_kind_of_member(lab):
@@ -89,14 +101,24 @@ def test_unicast_through_the_trunk(lab, priority):
         assert entries == {(10, a.mac): "lan1", (10, b.mac): "lan2", (20, c.mac): "lan3"}
 
 
-def test_linux_hosts_with_vlan_devices(lab):
-    """A host with VLAN devices on the trunk reaches the access hosts of each VLAN; VLANs do not reach each
-    other."""
+def test_hosts_talk_within_their_vlan(lab):
+    """ARP, ICMP and TCP between an access and a native member of one VLAN; the other VLAN is out of reach."""
     daemon, (a, b, c, d) = lab.switched(4, ipv6=False, bridge={"interfaces": OFFICE})
+    c.ping(d.ipv4, size=1472)
+    assert c.iperf3(d, seconds=1) > 0 and c.iperf3(d, seconds=1, reverse=True) > 0
+    assert not a.reaches(c.ipv4) and not a.reaches(b.ipv4)
+    kinds = {item["interface"]: (item["kind"], item["vlans"], item["untagged"])
+             for item in daemon.show("vlans")["vlans"]}
+    assert kinds == {"lan1": ("access", "10", 10), "lan2": ("trunk", "10, 20-29", 0),
+                     "lan3": ("access", "20", 20), "lan4": ("trunk", "10, 20", 20)}
+
+
+def test_linux_hosts_with_vlan_devices(lab):
+    """A host with VLAN devices on the trunk reaches the access hosts of each VLAN."""
+    _, (a, b, c, d) = lab.switched(4, ipv6=False, bridge={"interfaces": OFFICE})
     for vlan in (10, 20):
-        b.namespace.ip("link", "add", "link", b.device, "name", f"v{vlan}", "type", "vlan", "id", vlan)
+        add_vlan_device(b, b.device, f"v{vlan}", vlan)
         b.namespace.ip("addr", "add", f"10.0.{vlan}.2/24", "dev", f"v{vlan}")
-        b.namespace.link_up(f"v{vlan}")
     a.namespace.ip("addr", "add", "10.0.10.1/24", "dev", a.device)
     c.namespace.ip("addr", "add", "10.0.20.3/24", "dev", c.device)
     d.namespace.ip("addr", "add", "10.0.20.4/24", "dev", d.device)
@@ -104,20 +126,11 @@ def test_linux_hosts_with_vlan_devices(lab):
     c.ping("10.0.20.2", size=1472)
     d.ping("10.0.20.2")
     c.ping("10.0.20.4")
-    a.namespace.ip("addr", "add", "10.0.20.1/24", "dev", a.device)
-    assert not a.reaches("10.0.20.3")
-    kinds = {item["interface"]: (item["kind"], item["vlans"], item["untagged"])
-             for item in daemon.show("vlans")["vlans"]}
-    assert kinds == {"lan1": ("access", "10", 10), "lan2": ("trunk", "10, 20-29", 0),
-                     "lan3": ("access", "20", 20), "lan4": ("trunk", "10, 20", 20)}
 
 
 def test_qinq(lab):
-    """Customers' tags are payload: they cross a provider's trunk under an S-tag and come out as they were.
-    Linux's own 802.1ad devices agree."""
-    bridge = {"interfaces": {"lan1": {"vlan": 100, "qinq": True}, "lan2": {"trunk": [100], "tag_type": "802.1ad"},
-                             "lan3": {"vlan": 100, "qinq": True}}}
-    _, (a, b, c) = lab.switched(3, ipv6=False, mtu=1508, bridge=bridge)
+    """Customers' tags are payload: they cross a provider's trunk under an S-tag and come out as they were."""
+    _, (a, b, c) = lab.switched(3, ipv6=False, mtu=1508, bridge=PROVIDER)
     s_tag = [(S_TAG, 100)]
     with a.wire() as a_wire, b.wire() as b_wire, c.wire() as c_wire:
         for tags in ([], tagged(7, 5), tagged(0, 3), tagged(7) + tagged(8), [(S_TAG, 9)]):
@@ -129,15 +142,15 @@ def test_qinq(lab):
                 b_wire.expect(frame(BROADCAST, a.mac, payload, tags=s_tag + tags, size=size + 4))
                 b_wire.send(frame(a.mac, b.mac, payload, tags=s_tag + tags, size=size + 4))
                 a_wire.expect(frame(a.mac, b.mac, payload, tags=tags, size=size))
+
+
+def test_qinq_with_linux_devices(lab):
+    """Linux's own 802.1ad devices agree: a customer's VLAN device and one within the provider's S-VLAN."""
+    _, (a, b, _) = lab.switched(3, ipv6=False, mtu=1508, bridge=PROVIDER)
+    add_vlan_device(b, b.device, "s100", 100, "802.1ad")
     for host, over in ((a, a.device), (b, "s100")):
-        host.namespace.run("ethtool", "-K", host.device, "tx-vlan-stag-hw-insert", "off")
-        if over == "s100":
-            host.namespace.ip("link", "add", "link", host.device, "name", "s100", "type", "vlan", "proto",
-                              "802.1ad", "id", 100)
-            host.namespace.link_up("s100")
-        host.namespace.ip("link", "add", "link", over, "name", "c7", "type", "vlan", "id", 7)
+        add_vlan_device(host, over, "c7", 7)
         host.namespace.ip("addr", "add", f"10.0.7.{host.number}/24", "dev", "c7")
-        host.namespace.link_up("c7")
     a.ping("10.0.7.2", size=1400)
 
 
@@ -149,17 +162,17 @@ def test_trunk_to_open_vswitch(lab):
     here, there = lab.switch(), lab.switch("ovs")
     ours = [lab.host(number, here, ipv6=False, offloads=False) for number in range(1, 5)]
     theirs = [lab.host(10 + number, there, port=f"o{number}", ipv6=False, offloads=False) for number in range(1, 5)]
-    for trunk in ("up", "qinq"):
+    for trunk in ("core", "qinq"):
         lab.cable(here, trunk, there, trunk, mtu=1504)
         there.run("ethtool", "-K", trunk, "txvlan", "off", "tx-vlan-stag-hw-insert", "off", "tx", "off")
     other = ovs.Ovs(there, lab.directory)
     for number, vlan in ((1, 10), (2, 20), (3, 30)):
         other.add_port(f"o{number}", f"tag={vlan}")
     other.add_port("o4", "vlan_mode=dot1q-tunnel", "tag=100")
-    other.add_port("up", "vlan_mode=native-untagged", "tag=30", "trunks=10,20")
+    other.add_port("core", "vlan_mode=native-untagged", "tag=30", "trunks=10,20")
     other.add_port("qinq", "vlan_mode=trunk", "trunks=100")
     members = {"lan1": {"vlan": 10}, "lan2": {"vlan": 20}, "lan3": {"vlan": 30}, "lan4": {"vlan": 100, "qinq": True},
-               "up": {"trunk": [10, 20, 30], "native": 30}, "qinq": {"trunk": [100], "tag_type": "802.1ad"}}
+               "core": {"trunk": [10, 20, 30], "native": 30}, "qinq": {"trunk": [100], "tag_type": "802.1ad"}}
     daemon = lab.starocean(here, {
         "version": 1, "memory": {"frames": 65536}, "interfaces": {name: {} for name in members},
         "bridges": {"office": {"interfaces": members}}})

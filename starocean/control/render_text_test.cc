@@ -60,10 +60,10 @@ TEST(RenderText, Interfaces) {
 
 TEST(RenderText, Fdb) {
   EXPECT_EQ(fdb_text(fdb_json(sample_fdb())),
-            "BRIDGE  VLAN  MAC                INTERFACE      LAST SEEN\n"
-            "office    10  02:00:00:00:00:0a  lan1          1s, sticky\n"
-            "office    10  02:00:00:00:00:0b  lan2              static\n"
-            "guest      -  02:00:00:00:00:0c  lan3               1m 1s\n"
+            "BRIDGE  VLAN  MAC                INTERFACE   LAST SEEN\n"
+            "office    10  02:00:00:00:00:0a  lan1       1s, sticky\n"
+            "office    10  02:00:00:00:00:0b  lan2           static\n"
+            "guest      -  02:00:00:00:00:0c  lan3            1m 1s\n"
             "3 entries\n");
   EXPECT_EQ(fdb_text(fdb_json({})), "0 entries\n");
 }
@@ -76,7 +76,7 @@ TEST(RenderText, DropsHideZeroesAndSaySo) {
   status.interfaces[1].counters[runt] = 1234;
   status.interfaces[1].counters[received] = 1235;
   const std::string text = drops_text(drops_json(status));
-  EXPECT_TRUE(contains(text, "runt      1,234  lan2 1,234  shorter than an Ethernet header\n"))
+  EXPECT_TRUE(contains(text, "runt      1,234  lan2 1,234  shorter than an Ethernet header and its VLAN tag\n"))
       << text;
   EXPECT_FALSE(contains(text, "bad_source")) << text;
   EXPECT_TRUE(contains(text, "dropped 1,234 + in hand at this instant 1\n")) << text;
