@@ -107,6 +107,35 @@ def test_a_full_table_floods(lab):
         send_windows(b_wire, a_wire, (frame(mac, b.mac, mac_bytes(mac), size=60) for mac in macs))
 
 
+def test_a_members_limit_keeps_a_flood_of_addresses_to_itself(lab):
+    """A flood of source addresses behind one member fills its own share, no more: all its frames are forwarded,
+    its first addresses stay known, and the other members' stations are learned as before."""
+    limit, count = 50, 2_000
+    daemon, (a, b, c) = lab.switched(3, ipv6=False, bridge={
+        "mac_limit": 128, "interfaces": {"lan1": {"mac_limit": limit}, "lan2": {}, "lan3": {}}})
+    with a.wire(TEST_ETHERTYPE) as a_wire, b.wire(TEST_ETHERTYPE) as b_wire, c.wire(TEST_ETHERTYPE) as c_wire:
+        macs = [numbered_mac(number) for number in range(count)]
+        send_windows(a_wire, b_wire, (frame(BROADCAST, mac, size=60) for mac in macs))
+        c_wire.drain()
+        learned = {mac for (_, mac), entry in daemon.fdb().items() if entry["interface"] == "lan1"}
+        assert learned == set(macs[:limit])
+        counters = daemon.interface("lan1")["counters"]
+        assert counters["mac_learned"] == limit and counters["mac_limit_reached"] == count - limit
+        assert counters["mac_table_full"] == 0
+        others = [numbered_mac(count + number) for number in range(60)]
+        send_windows(b_wire, a_wire, (frame(BROADCAST, mac, size=60) for mac in others))
+        c_wire.drain()
+        assert {mac for (_, mac), entry in daemon.fdb().items() if entry["interface"] == "lan2"} == set(others)
+        # Known and unknown ones are reached; the known are not flooded.
+        for mac, is_known in ((macs[0], True), (macs[-1], False)):
+            data = frame(mac, b.mac, mac_bytes(mac), size=60)
+            last = frame(BROADCAST, b.mac, b"end of " + mac_bytes(mac), size=60)
+            b_wire.send(data)
+            b_wire.send(last)
+            assert (data in c_wire.received_before(last)) != is_known
+            assert data in a_wire.received_before(last)
+
+
 def test_a_static_entry_neither_moves_nor_ages(lab):
     fixed = numbered_mac(99)
     switch = lab.switch()

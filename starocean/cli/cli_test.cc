@@ -97,6 +97,7 @@ TEST_F(Cli, ShowFdbFilters) {
   EXPECT_EQ(count({"--bridge", "office"}), 2);
   EXPECT_EQ(count({"--bridge", "office", "--interface", "lan1"}), 1);
   EXPECT_EQ(count({"--mac", "02:00:00:00:00:0c"}), 1);
+  EXPECT_EQ(count({"--vlan", "10"}), 2);
   EXPECT_EQ(count({"--bridge", "a&mac=b %"}), 0) << "reserved characters stay in their value";
 }
 

@@ -5,6 +5,7 @@
 
 #include "starocean/cli/answer.h"
 #include "starocean/control/render_text.h"
+#include "starocean/control/show_vlans.h"
 
 namespace starocean::cli {
 namespace {
@@ -20,6 +21,8 @@ struct View {
 constexpr View kViews[] = {
     {"interfaces", "Interfaces: state, mode, counters; loops seen.", control::interfaces_text},
     {"fdb", "The MAC table (forwarding database) of all bridges.", control::fdb_text},
+    {"vlans", "Which interface carries which VLANs; multicast groups asked for.",
+     control::vlans_text},
     {"drops", "What was dropped and why; received = sent + dropped.", control::drops_text},
     {"queues", "Each queue's socket: mode, rings, frames, kernel counters.", control::queues_text},
     {"workers", "Each worker: CPU, polling, frames, load.", control::workers_text},
@@ -28,6 +31,7 @@ constexpr View kViews[] = {
 
 struct FdbFilter {
   std::string bridge;
+  std::string vlan;
   std::string interface;
   std::string mac;
 };
@@ -48,8 +52,10 @@ std::string percent_encoded(const std::string& text) {
 std::string request_path(const View& view, const FdbFilter& filter) {
   std::string path = fmt::format("/v1/{}", view.name);
   char separator = '?';
-  for (const auto& [key, value] :
-       {std::pair{"bridge", filter.bridge}, {"interface", filter.interface}, {"mac", filter.mac}}) {
+  for (const auto& [key, value] : {std::pair{"bridge", filter.bridge},
+                                   {"vlan", filter.vlan},
+                                   {"interface", filter.interface},
+                                   {"mac", filter.mac}}) {
     if (value.empty()) continue;
     path += fmt::format("{}{}={}", separator, key, percent_encoded(value));
     separator = '&';
@@ -66,6 +72,9 @@ void add_view(CLI::App& show, Context& context, const View& view) {
   command->add_flag("--watch", *watching, "Repeat every second (JSON: a line each)");
   if (std::string_view(view.name) == "fdb") {
     command->add_option("--bridge", filter->bridge, "Only this bridge")->type_name("NAME");
+    command->add_option("--vlan", filter->vlan, "Only in this VLAN")
+        ->type_name("NUMBER")
+        ->check(CLI::Range(1, 4094));
     command->add_option("--interface", filter->interface, "Only behind this")->type_name("NAME");
     command->add_option("--mac", filter->mac, "Only this address")
         ->type_name("MAC")

@@ -54,6 +54,11 @@ void filter_fdb(const httplib::Request& request, std::vector<FdbEntry>& entries)
   keep_only("bridge", &FdbEntry::bridge);
   keep_only("interface", &FdbEntry::interface);
   keep_only("mac", &FdbEntry::mac);
+  if (request.has_param("vlan")) {
+    const std::string wanted = request.get_param_value("vlan");
+    std::erase_if(entries,
+                  [&](const FdbEntry& entry) { return fmt::to_string(entry.vlan) != wanted; });
+  }
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 //   POST /v1/reload                                         empty body; answers when the new state is live
 // and what else the handlers bring: pages (GET) and actions (POST).
 //
-// GET /v1/fdb takes ?bridge=, ?interface= and ?mac= (in any case), which all must match. The JSON
+// GET /v1/fdb takes ?bridge=, ?vlan=, ?interface= and ?mac= (in any case), which all must match. The JSON
 // is that of render_json.h. An answer that is not 2xx has the body
 // {"schema_version":1,"error":"…"}: 404 for an unknown path, 422 when a reload or an action is refused
 // (the running state is unchanged), 500 when an answer could not be made.

@@ -101,6 +101,7 @@ TEST_F(Api, FiltersTheFdb) {
   EXPECT_EQ(get("/v1/fdb?bridge=office&interface=lan2")["count"], 1);
   EXPECT_EQ(get("/v1/fdb?mac=02:00:00:00:00:0C")["entries"][0]["interface"], "lan3");
   EXPECT_EQ(get("/v1/fdb?mac=02:00:00:00:00:0d")["count"], 0);
+  EXPECT_EQ(get("/v1/fdb?vlan=10")["count"], 2);
 }
 
 TEST_F(Api, ReloadReportsTheDaemonsWords) {

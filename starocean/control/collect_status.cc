@@ -178,14 +178,21 @@ std::vector<FdbEntry> collect_fdb(const Engine& engine, uint64_t now_ms) {
   for_each_station(
       engine, now_ms,
       [&](const dataplane::BridgeOptions& bridge, const table::MacEntry& entry, uint32_t age_ms) {
+        const dataplane::BridgeRules* rules = bridge.rules.get();
+        const dataplane::BridgeMember* member =
+            rules == nullptr ? nullptr : rules->member(entry.port);
+        // The table's key is then the VLAN (dataplane::learning_domain).
+        const bool is_aware = rules != nullptr && rules->vlan_aware;
         entries.push_back({.bridge = bridge.name,
                            .mac = dataplane::mac_from_u64(entry.mac).to_string(),
                            .interface = names[entry.port],
                            .age_ms = age_ms,
-                           .is_static = entry.is_static});
+                           .is_static = entry.is_static,
+                           .vlan = is_aware ? entry.bridge.value() : uint16_t{0},
+                           .is_sticky = !entry.is_static && member != nullptr && member->sticky});
       });
   std::sort(entries.begin(), entries.end(), [](const FdbEntry& a, const FdbEntry& b) {
-    return std::tie(a.bridge, a.mac) < std::tie(b.bridge, b.mac);
+    return std::tie(a.bridge, a.vlan, a.mac) < std::tie(b.bridge, b.vlan, b.mac);
   });
   return entries;
 }

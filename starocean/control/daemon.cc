@@ -16,12 +16,14 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "starocean/base/clock.h"
 #include "starocean/base/log.h"
 #include "starocean/base/rlimits.h"
 #include "starocean/control/api_server.h"
 #include "starocean/control/collect_status.h"
+#include "starocean/control/collect_vlans.h"
 #include "starocean/control/config.h"
 #include "starocean/control/doctor.h"
 #include "starocean/control/engine_options.h"
@@ -159,6 +161,10 @@ Status Daemon::start_api(SocketClaim claim) {
   handlers.fdb = [this] {
     const std::lock_guard lock(mutex_);
     return collect_fdb(*engine_, now_ms());
+  };
+  handlers.pages["/v1/vlans"] = [this] {
+    const std::lock_guard lock(mutex_);
+    return ApiPage{"application/json", to_text(vlans_json(collect_vlans(config_, *engine_)))};
   };
   handlers.memory = [this]() -> Result<MemoryStatus> {
     const std::lock_guard lock(mutex_);

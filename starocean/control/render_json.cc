@@ -159,11 +159,9 @@ Json interfaces_json(const DaemonStatus& status) {
 
 Json fdb_json(const std::vector<FdbEntry>& entries) {
   const auto entry_json = [](const FdbEntry& entry) -> Json {
-    return {{"bridge", entry.bridge},
-            {"mac", entry.mac},
-            {"interface", entry.interface},
-            {"age_ms", entry.age_ms},
-            {"static", entry.is_static}};
+    return {{"bridge", entry.bridge},       {"vlan", entry.vlan},     {"mac", entry.mac},
+            {"interface", entry.interface}, {"age_ms", entry.age_ms}, {"static", entry.is_static},
+            {"sticky", entry.is_sticky}};
   };
   return {{"schema_version", kSchemaVersion},
           {"count", entries.size()},

@@ -48,7 +48,7 @@ TEST(RenderJson, Fdb) {
   const Json json = fdb_json(sample_fdb());
   EXPECT_EQ(keys(json), "schema_version count entries");
   EXPECT_EQ(json["count"], 3);
-  EXPECT_EQ(keys(json["entries"][0]), "bridge mac interface age_ms static");
+  EXPECT_EQ(keys(json["entries"][0]), "bridge vlan mac interface age_ms static sticky");
   EXPECT_EQ(json["entries"][1]["static"], true);
   EXPECT_EQ(json["entries"][2]["age_ms"], 61'000);
   EXPECT_EQ(to_text(fdb_json({})), R"({"schema_version":1,"count":0,"entries":[]})");

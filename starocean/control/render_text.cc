@@ -100,10 +100,16 @@ std::string interfaces_text(const Json& answer) {
 }
 
 std::string fdb_text(const Json& answer) {
-  TextTable table({{"BRIDGE"}, {"MAC"}, {"INTERFACE"}, {"LAST SEEN", Align::kRight}});
+  TextTable table(
+      {{"BRIDGE"}, {"VLAN", Align::kRight}, {"MAC"}, {"INTERFACE"}, {"LAST SEEN", Align::kRight}});
   for (const Json& entry : member(answer, "entries")) {
-    table.add_row({word(entry, "bridge"), word(entry, "mac"), word(entry, "interface"),
-                   flag(entry, "static") ? "static" : duration_text(number(entry, "age_ms"))});
+    const uint64_t vlan = number(entry, "vlan");
+    const std::string age = duration_text(number(entry, "age_ms"));
+    table.add_row({word(entry, "bridge"), vlan == 0 ? "-" : fmt::to_string(vlan),
+                   word(entry, "mac"), word(entry, "interface"),
+                   flag(entry, "static")   ? "static"
+                   : flag(entry, "sticky") ? age + ", sticky"
+                                           : age});
   }
   const uint64_t count = number(answer, "count");
   const std::string total =

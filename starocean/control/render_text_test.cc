@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "starocean/control/show_vlans.h"
 #include "starocean/control/status_sample.h"
 #include "starocean/control/text_table.h"
 
@@ -59,10 +60,10 @@ TEST(RenderText, Interfaces) {
 
 TEST(RenderText, Fdb) {
   EXPECT_EQ(fdb_text(fdb_json(sample_fdb())),
-            "BRIDGE  MAC                INTERFACE  LAST SEEN\n"
-            "office  02:00:00:00:00:0a  lan1              1s\n"
-            "office  02:00:00:00:00:0b  lan2          static\n"
-            "guest   02:00:00:00:00:0c  lan3           1m 1s\n"
+            "BRIDGE  VLAN  MAC                INTERFACE   LAST SEEN\n"
+            "office    10  02:00:00:00:00:0a  lan1       1s, sticky\n"
+            "office    10  02:00:00:00:00:0b  lan2           static\n"
+            "guest      -  02:00:00:00:00:0c  lan3            1m 1s\n"
             "3 entries\n");
   EXPECT_EQ(fdb_text(fdb_json({})), "0 entries\n");
 }
@@ -75,7 +76,7 @@ TEST(RenderText, DropsHideZeroesAndSaySo) {
   status.interfaces[1].counters[runt] = 1234;
   status.interfaces[1].counters[received] = 1235;
   const std::string text = drops_text(drops_json(status));
-  EXPECT_TRUE(contains(text, "runt      1,234  lan2 1,234  shorter than an Ethernet header\n"))
+  EXPECT_TRUE(contains(text, "runt      1,234  lan2 1,234  shorter than an Ethernet header and its VLAN tag\n"))
       << text;
   EXPECT_FALSE(contains(text, "bad_source")) << text;
   EXPECT_TRUE(contains(text, "dropped 1,234 + in hand at this instant 1\n")) << text;
@@ -119,8 +120,8 @@ TEST(RenderText, Memory) {
 
 TEST(RenderText, AnAnswerThatLacksEverythingStillRenders) {
   const Json empty = Json::object();
-  for (const auto render :
-       {interfaces_text, fdb_text, drops_text, queues_text, workers_text, memory_text}) {
+  for (const auto render : {interfaces_text, fdb_text, vlans_text, drops_text, queues_text,
+                            workers_text, memory_text}) {
     EXPECT_FALSE(render(empty).empty());
   }
 }

@@ -38,6 +38,8 @@ struct FdbEntry {
   std::string interface;
   uint64_t age_ms = 0;  // since last seen; 0 for static entries
   bool is_static = false;
+  uint16_t vlan = 0;       // 0 in a bridge that tells no VLANs apart
+  bool is_sticky = false;  // learned, and does not move to another interface
 };
 
 // A MAC that moved between ports of a bridge many times within a second.

@@ -75,8 +75,8 @@ DaemonStatus sample_status() {
 }
 
 std::vector<FdbEntry> sample_fdb() {
-  return {{"office", "02:00:00:00:00:0a", "lan1", 1'234, false},
-          {"office", "02:00:00:00:00:0b", "lan2", 0, true},
+  return {{"office", "02:00:00:00:00:0a", "lan1", 1'234, false, 10, true},
+          {"office", "02:00:00:00:00:0b", "lan2", 0, true, 10},
           {"guest", "02:00:00:00:00:0c", "lan3", 61'000, false}};
 }
 

@@ -158,6 +158,8 @@ class Engine {
   const SnoopingState& snooping() const { return snooping_state_; }
   const xsk::Umem& umem() const { return *umem_; }
   uint64_t generation() const { return generation_; }
+  // As the workers see it now; for this thread, until the next change.
+  const Snapshot& snapshot() const { return *snapshots_->current(); }
   uint32_t frames_to_worker(WorkerId worker) const { return mesh_->frames_to(worker); }
   // Why nothing can be given back to Linux; empty when it can.
   const std::string& punt_problem() const { return punt_problem_; }

@@ -11,7 +11,10 @@ const PortSet* FilteringSwitch::receivers(const Transit& transit) {
   const bool is_tagged = transit.vlan.tag_type != 0;
   // Tags that are payload hide what is inside.
   const bool is_ip = parsed.ip_version != 0 && parsed.vlan_count == (is_tagged ? 1 : 0);
-  if (!is_ip || net::is_malformed(parsed.status)) return nullptr;
+  const size_t address_bytes =
+      parsed.ip_version == 4 ? sizeof(net::Ipv4Address) : sizeof(net::Ipv6Address);
+  if (!is_ip || !net::fits(frame.size(), parsed.dst_address_offset(), address_bytes))
+    return nullptr;
 
   const net::GroupMessage message = net::parse_group_message(frame, parsed);
   if (message.kind != net::GroupMessage::kNone) report(transit, message);
@@ -27,7 +30,6 @@ const PortSet* FilteringSwitch::receivers(const Transit& transit) {
     return vlan->routers.empty() ? nullptr : &vlan->routers;
   }
   if (message.kind != net::GroupMessage::kNone) return nullptr;
-  const size_t address_bytes = is_v4 ? sizeof(net::Ipv4Address) : sizeof(net::Ipv6Address);
   if (net::stays_on_link(frame.subspan(parsed.dst_address_offset(), address_bytes))) return nullptr;
   return table.receivers(transit.vlan.vlan, transit.packet.destination);
 }

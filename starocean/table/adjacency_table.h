@@ -55,6 +55,15 @@ class AdjacencyTable {
       }
     }
   }
+  // Calls f(const Adjacency&) for each neighbour; not for what stands for connected networks.
+  template <class F>
+  void for_each(F&& f) const {
+    for (AdjacencyIndex i = 1; i < end_; ++i) {
+      if (cold_[i].live() && !adjacencies_[i].address.is_unspecified()) {
+        f(static_cast<const Adjacency&>(adjacencies_[i]));
+      }
+    }
+  }
   void collect();
   size_t size() const { return live_; }
   size_t memory_bytes() const;

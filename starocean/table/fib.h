@@ -105,6 +105,11 @@ class Fib {
   void take_used(F&& f) {
     adjacencies_->take_used(std::forward<F>(f));
   }
+  // Calls f(const Adjacency&) for each neighbour that is known or waited for.
+  template <class F>
+  void for_each_neighbour(F&& f) const {
+    adjacencies_->for_each(std::forward<F>(f));
+  }
   // Frees what no worker can use any more. Call it now and then; changes of routes do so too.
   void collect();
   // For `show route`: the stored route of exactly that prefix; and the longest match with its prefix.
