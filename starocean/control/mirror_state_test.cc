@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -285,6 +286,45 @@ TEST_F(MirrorTest, AFloodThatTheBufferCannotHold) {
   ip_batch(commands("replace", 0, 7, "via 10.0.1.2"));
   ip_batch(commands("del", 1, 3, ""));
   expect_agreement();
+}
+
+// Lists without end while routes of both families change: what the two say in between may contradict itself.
+TEST_F(MirrorTest, ListsUnderWayWhileRoutesChange) {
+  ip_output("addr add 10.0.0.1/24 dev va");
+  ip_output("-6 addr add 2001:db8::1/64 dev va nodad");
+  open({.tables = {kMain, kLocal}});
+  std::atomic<bool> done = false;
+  std::thread changes([&] {
+    constexpr int kRoutes = 1500;
+    for (int round = 0; round < 6; ++round) {
+      std::string v4;
+      std::string v6;
+      for (int i = 0; i < kRoutes; ++i) {
+        const int gateway = 2 + (i * 7 + round) % 50;
+        // A third of them goes in each round but the first, and comes again in the next.
+        if (round > 0 && (i + round) % 3 == 0) {
+          v4 += fmt::format("route del 10.{}.{}.0/24\n", 1 + i / 250, i % 250);
+          v6 += fmt::format("route del 2001:db8:{:x}::/48\n", i + 1);
+          continue;
+        }
+        v4 += fmt::format("route replace 10.{}.{}.0/24 via 10.0.0.{} metric {}\n", 1 + i / 250,
+                          i % 250, gateway, 1 + round % 2);
+        v6 += fmt::format("route {} 2001:db8:{:x}::/48 via 2001:db8::{:x}\n",
+                          i % 2 == 0 ? "append" : "replace", i + 1, gateway);
+      }
+      ip_batch(v4);
+      ip_batch(v6, true);
+    }
+    done = true;
+  });
+  while (!done) {
+    mirror_->resynchronise();
+    settle();
+  }
+  changes.join();
+  EXPECT_GT(mirror_->stats().lists, 20u);
+  expect_agreement();
+  EXPECT_GT(fib_->route_count(*fib_->find_table(kMain), net::IpFamily::kIpv6), 900u);
 }
 
 }  // namespace
