@@ -293,6 +293,52 @@ TEST_F(MirrorTest, AFloodThatTheBufferCannotHold) {
   expect_agreement();
 }
 
+// A worker that looks up all the time finds a route all the time, while each is replaced and everything is listed
+// over and over.
+TEST_F(MirrorTest, ForwardingHasNoGap) {
+  ip_output("addr add 10.0.0.1/24 dev va");
+  constexpr uint32_t kRoutes = 2000;
+  const auto commands = [](int gateway) {
+    std::string text;
+    for (uint32_t i = 0; i < kRoutes; ++i) {
+      text += fmt::format("route replace 20.{}.{}.0/24 via 10.0.0.{}\n", i / 256, i % 256, gateway);
+    }
+    return text;
+  };
+  ip_batch(commands(2));
+  open({.tables = {kMain}});
+  fib_->bind_interface(index_of("va"), InterfaceId(1));
+  std::atomic<bool> done = false;
+  std::atomic<uint64_t> rounds = 0;
+  uint64_t gaps = 0;
+  const auto& table = *fib_->find_table(kMain);
+  std::thread worker([&] {
+    auto& reader = qsbr_.reader(0);
+    reader.online();
+    while (!done) {
+      for (uint32_t i = 0; i < kRoutes; ++i) {
+        const uint32_t address = 0x14000001 + (i << 8);
+        const auto decision = fib_->decide(fib_->lookup4(table, address),
+                                           net::Ipv6Address::mapped(net::Ipv4Address(address)), i);
+        gaps += decision.kind == table::RouteKind::kForward ? 0 : 1;
+      }
+      reader.quiescent();
+      ++rounds;
+    }
+    reader.offline();
+  });
+  for (int i = 0; i < 10; ++i) {
+    ip_batch(commands(3 + i % 2));
+    mirror_->resynchronise();
+    settle();
+  }
+  while (rounds < 100) std::this_thread::yield();
+  done = true;
+  worker.join();
+  EXPECT_EQ(gaps, 0u);
+  expect_agreement();
+}
+
 // Lists without end while routes of both families change: what the two say in between may contradict itself.
 TEST_F(MirrorTest, ListsUnderWayWhileRoutesChange) {
   ip_output("addr add 10.0.0.1/24 dev va");
