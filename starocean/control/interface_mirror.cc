@@ -179,6 +179,12 @@ void InterfaceMirror::begin_list(Kind kind) {
   for (const auto& [ifindex, interface] : interfaces_) unseen_links_.push_back(ifindex);
 }
 
+void InterfaceMirror::abandon_list() {
+  listing_addresses_ = false;
+  listed_addresses_.clear();
+  unseen_links_.clear();
+}
+
 std::vector<InterfaceMirror::Effect> InterfaceMirror::end_list(Kind kind) {
   std::vector<Effect> effects;
   if (kind == Kind::kLinks) {

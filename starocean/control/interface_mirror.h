@@ -58,6 +58,7 @@ class InterfaceMirror {
   enum class Kind { kLinks, kAddresses };
   void begin_list(Kind kind);
   std::vector<Effect> end_list(Kind kind);
+  void abandon_list();
 
   const Interface* find(uint32_t ifindex) const;
   const std::map<uint32_t, Interface>& all() const { return interfaces_; }

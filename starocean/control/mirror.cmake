@@ -14,6 +14,7 @@ if(NOT STAROCEAN_FUZZ)
                             netlink_socket.cc next_hop_objects.cc refused_routes.cc route_mirror.cc
                             route_mirror_lists.cc route_mirror_news.cc route_values.cc rule_mirror.cc
              DEPS netlink_parse netlink_links table)
+  so_test(family_routes_test SOURCES family_routes_test.cc DEPS mirror)
 endif()
 
 if(BUILD_TESTING AND NOT STAROCEAN_FUZZ)

@@ -6,15 +6,19 @@
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -219,6 +223,8 @@ int run(size_t count) {
     LinuxRoutes linux_routes(rig.veth.near.ifindex);
     linux_routes.change_all(RTM_NEWROUTE, rig.prefixes);
   }
+  malloc_trim(
+      0);  // so that what comes does not find its memory among what the preparation has freed
   const uint64_t before_kb = resident_kb();
   const auto start = Clock::now();
   rig.open();

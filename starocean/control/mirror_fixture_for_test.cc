@@ -45,7 +45,7 @@ std::string forward_text(std::vector<std::string> hops) {
 
 // "" for a route that Linux does not follow now, or that is not ours to follow.
 std::string route_text(const json& route, bool ignore_linkdown) {
-  const std::string type = route.value("type", "unicast");
+  std::string type = route.value("type", "unicast");
   if (type == "local" || type == "anycast") return "local";
   if (type == "multicast") return "";
   if (type != "unicast") return type;

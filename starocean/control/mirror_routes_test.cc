@@ -12,7 +12,6 @@
 namespace starocean::control {
 namespace {
 
-using testing::ip_batch;
 using testing::ip_output;
 using testing::MirrorTest;
 

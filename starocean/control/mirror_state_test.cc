@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -198,6 +199,11 @@ TEST_F(NeighbourTest, FollowsLinux) {
 }
 
 TEST_F(NeighbourTest, AnsweredAndUnanswered) {
+  // Linux sends three probes, a second apart, before it gives up: here faster.
+  for (const char* family : {"ipv4", "ipv6"}) {
+    const auto words = fmt::format("echo 100 > /proc/sys/net/{}/neigh/va/retrans_time_ms", family);
+    ASSERT_EQ(std::system(words.c_str()), 0);
+  }
   const OtherHost host("vb", "10.0.0.2/24");
   expect_soon([&] { return mirror_->interfaces().find(index_of("va"))->carrier; }, "carrier");
   const uint32_t va = index_of("va");
@@ -285,6 +291,91 @@ TEST_F(MirrorTest, AFloodThatTheBufferCannotHold) {
   ip_batch(commands("replace", 0, 7, "via 10.0.1.2"));
   ip_batch(commands("del", 1, 3, ""));
   expect_agreement();
+}
+
+// A worker that looks up all the time finds a route all the time, while each is replaced and everything is listed
+// over and over.
+TEST_F(MirrorTest, ForwardingHasNoGap) {
+  ip_output("addr add 10.0.0.1/24 dev va");
+  constexpr uint32_t kRoutes = 2000;
+  const auto commands = [](int gateway) {
+    std::string text;
+    for (uint32_t i = 0; i < kRoutes; ++i) {
+      text += fmt::format("route replace 20.{}.{}.0/24 via 10.0.0.{}\n", i / 256, i % 256, gateway);
+    }
+    return text;
+  };
+  ip_batch(commands(2));
+  open({.tables = {kMain}});
+  fib_->bind_interface(index_of("va"), InterfaceId(1));
+  std::atomic<bool> done = false;
+  std::atomic<uint64_t> rounds = 0;
+  uint64_t gaps = 0;
+  const auto& table = *fib_->find_table(kMain);
+  std::thread worker([&] {
+    auto& reader = qsbr_.reader(0);
+    reader.online();
+    while (!done) {
+      for (uint32_t i = 0; i < kRoutes; ++i) {
+        const uint32_t address = 0x14000001 + (i << 8);
+        const auto decision = fib_->decide(fib_->lookup4(table, address),
+                                           net::Ipv6Address::mapped(net::Ipv4Address(address)), i);
+        gaps += decision.kind == table::RouteKind::kForward ? 0 : 1;
+      }
+      reader.quiescent();
+      ++rounds;
+    }
+    reader.offline();
+  });
+  for (int i = 0; i < 10; ++i) {
+    ip_batch(commands(3 + i % 2));
+    mirror_->resynchronise();
+    settle();
+  }
+  while (rounds < 100) std::this_thread::yield();
+  done = true;
+  worker.join();
+  EXPECT_EQ(gaps, 0u);
+  expect_agreement();
+}
+
+// Lists without end while routes of both families change: what the two say in between may contradict itself.
+TEST_F(MirrorTest, ListsUnderWayWhileRoutesChange) {
+  ip_output("addr add 10.0.0.1/24 dev va");
+  ip_output("-6 addr add 2001:db8::1/64 dev va nodad");
+  open({.tables = {kMain, kLocal}});
+  std::atomic<bool> done = false;
+  std::thread changes([&] {
+    constexpr int kRoutes = 1500;
+    for (int round = 0; round < 6; ++round) {
+      std::string v4;
+      std::string v6;
+      for (int i = 0; i < kRoutes; ++i) {
+        const int gateway = 2 + (i * 7 + round) % 50;
+        // A third of them goes in each round but the first, and comes again in the next.
+        if (round > 0 && (i + round) % 3 == 0) {
+          v4 += fmt::format("route del 10.{}.{}.0/24\n", 1 + i / 250, i % 250);
+          v6 += fmt::format("route del 2001:db8:{:x}::/48\n", i + 1);
+          continue;
+        }
+        v4 += fmt::format("route replace 10.{}.{}.0/24 via 10.0.0.{} metric {}\n", 1 + i / 250,
+                          i % 250, gateway, 1 + round % 2);
+        v6 += fmt::format("route {} 2001:db8:{:x}::/48 via 2001:db8::{:x}\n",
+                          i % 2 == 0 ? "append" : "replace", i + 1, gateway);
+      }
+      ip_batch(v4);
+      ip_batch(v6, true);
+    }
+    done = true;
+  });
+  while (!done) {
+    mirror_->resynchronise();
+    settle();
+  }
+  changes.join();
+  EXPECT_GT(mirror_->stats().lists, 20u);
+  expect_agreement();
+  EXPECT_GT(fib_->route_count(*fib_->find_table(kMain), net::IpFamily::kIpv6), 900u);
 }
 
 }  // namespace

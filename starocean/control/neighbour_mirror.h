@@ -36,6 +36,7 @@ class NeighbourMirror {
   void begin_list();
   void listed(const NeighbourMessage& message);
   void end_list();
+  void abandon_list() { listing_ = false; }
 
   // True if Linux is asked now, or has been within this second. `now_ns` is monotonic.
   bool resolve(NetlinkRequests& requests, uint32_t ifindex, const net::Ipv6Address& address,

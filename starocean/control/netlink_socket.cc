@@ -139,7 +139,7 @@ Status NetlinkDump::reopen() {
 Status NetlinkDump::start(nlmsghdr* request) {
   // The kernel makes one list a socket at a time, and this is how to end it.
   if (running_) {
-    if (const Status opened = reopen(); !opened) return opened;
+    if (const Status opened = reopen(); !opened) return fail(opened.error());
   }
   request->nlmsg_flags = static_cast<uint16_t>(request->nlmsg_flags | NLM_F_REQUEST | NLM_F_DUMP);
   request->nlmsg_seq = ++sequence_;

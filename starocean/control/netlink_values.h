@@ -18,8 +18,10 @@ namespace starocean::control {
 // The header of a whole message with at least `family_header_len` bytes of payload; null otherwise.
 inline const nlmsghdr* checked_header(std::span<const std::byte> message,
                                       size_t family_header_len) {
+  // Not by mnl_nlmsg_ok(), for which a length beyond 2^31 is negative, and fits.
+  if (message.size() < sizeof(nlmsghdr)) return nullptr;
   const auto* const header = reinterpret_cast<const nlmsghdr*>(message.data());
-  if (!mnl_nlmsg_ok(header, static_cast<int>(message.size()))) return nullptr;
+  if (header->nlmsg_len < sizeof(nlmsghdr) || header->nlmsg_len > message.size()) return nullptr;
   return mnl_nlmsg_get_payload_len(header) < family_header_len ? nullptr : header;
 }
 

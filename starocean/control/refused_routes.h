@@ -34,7 +34,7 @@ class RefusedRoutes {
     uint32_t metric;
     uint8_t tos;
     bool source_specific;
-    auto operator<=>(const Key&) const = default;
+    auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr)
   };
   struct Note {
     Reason reason;

@@ -64,6 +64,7 @@ class RouteMirror::Impl {
   void on_listed(std::span<const std::byte> message);
   void finish(bool none);
   void again();
+  void abandon();
   void give_up(int error);
   bool sweep(size_t budget);
   // News of what is being listed: the list is to be made again.

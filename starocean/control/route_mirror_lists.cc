@@ -41,12 +41,7 @@ void RouteMirror::Impl::request(const ListStep& step) {
 }
 
 void RouteMirror::Impl::request_all() {
-  if (running_) {
-    routes4_.abandon_list();
-    routes6_.abandon_list();
-    running_.reset();
-    sweeping_ = false;
-  }
+  abandon();
   steps_.clear();
   constexpr net::IpFamily kFamilies[] = {net::IpFamily::kIpv4, net::IpFamily::kIpv6};
   request(ListStep::links());
@@ -220,10 +215,16 @@ bool RouteMirror::Impl::sweep(size_t budget) {
 // What is listed has changed meanwhile: once more, before anything else.
 void RouteMirror::Impl::again() {
   ++stats_.repeated;
+  steps_.push_front(*running_);
+  abandon();
+}
+
+void RouteMirror::Impl::abandon() {
   routes4_.abandon_list();
   routes6_.abandon_list();
+  interfaces_.abandon_list();
+  neighbours_.abandon_list();
   sweeping_ = false;
-  steps_.push_front(*running_);
   running_.reset();
 }
 

@@ -221,11 +221,12 @@ void RouteValues::all_interfaces_changed() {
   }
 }
 
-void RouteValues::objects_changed(const NextHopObjects::Changed& ids) {
+void RouteValues::objects_changed(NextHopObjects::Changed ids) {
+  std::ranges::sort(ids);
   for (ValueIndex index = 1; index < values_.size(); ++index) {
     RouteValue* const value = values_[index].get();
     if (value == nullptr || value->next_hop_id == 0) continue;
-    if (std::ranges::find(ids, value->next_hop_id) == ids.end()) continue;
+    if (!std::ranges::binary_search(ids, value->next_hop_id)) continue;
     if (objects_.contains(value->next_hop_id)) {
       rederive(*value);
     } else {

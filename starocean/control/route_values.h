@@ -71,7 +71,7 @@ class RouteValues {
   // Each makes values changed or retired.
   void interface_changed(uint32_t ifindex);
   void all_interfaces_changed();
-  void objects_changed(const NextHopObjects::Changed& ids);
+  void objects_changed(NextHopObjects::Changed ids);
   // IPv4, next hops that are not objects: what the kernel removes when a device is down, or has no IPv4 address any
   // more (net/ipv4/fib_semantics.c, fib_sync_down_dev): routes all of whose next hops are on such devices. A device
   // that is gone takes even those with it that have others.
