@@ -131,7 +131,7 @@ TYPED_TEST(Lpm, AgreesWithTheModelOnRandomOperations) {
       pool.emplace_back(random.address(width).cut(length), length);
     }
     for (uint64_t i = 0; i < 16 * prefixes; ++i) {
-      const auto& [bits, length] = pool[random() % pool.size()];
+      const auto& [bits, length] = pool[static_cast<size_t>(random() % pool.size())];
       if (random() % 3 != 0) {
         const auto value = static_cast<uint32_t>(1 + random() % (seed % 2 == 0 ? 3 : 0xffffff));
         ASSERT_EQ(table.set(bits, length, value), model.set(bits, length, value));
