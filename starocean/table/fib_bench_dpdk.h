@@ -33,7 +33,7 @@ inline bool start() {
                                "--no-pci",
                                "--no-shconf",
                                "-m",
-                               "2048",
+                               "3072",
                                "--lcores",
                                "0@(0-1)",
                                "--no-telemetry",
@@ -49,12 +49,13 @@ inline bool start() {
 inline int collapse(const rte_memseg_list*, const rte_memseg* segment, void*) {
   constexpr int kMadvCollapse = 25;  // not in Debian 12's headers
   madvise(segment->addr, segment->len, MADV_HUGEPAGE);
-  madvise(segment->addr, segment->len, kMadvCollapse);
+  if (madvise(segment->addr, segment->len, kMadvCollapse) != 0) perror("collapse");
+  fprintf(stderr,"%p %zu hugepage_sz %zu\n",segment->addr,segment->len,(size_t)segment->hugepage_sz);
   return 0;
 }
 
 inline std::string huge_pages() {
-  rte_memseg_walk(collapse, nullptr);
+  rte_memseg_walk(collapse, nullptr);system(("grep -A22 -E ^100 /proc/"+std::to_string(getpid())+"/smaps | head -60").c_str());
   FILE* file = std::fopen("/proc/self/smaps_rollup", "r");
   if (file == nullptr) return "unknown";
   char line[256];

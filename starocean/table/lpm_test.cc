@@ -142,14 +142,15 @@ class Differential {
  public:
   static constexpr uint32_t kWidth = Family::Table::kMaxLength;
 
-  Differential(lpm::Arena& arena, uint64_t seed, size_t prefixes, uint32_t shortest,
-               uint32_t values)
+  // Very short prefixes are millions of words: but for the default, there are none here.
+  static constexpr uint32_t kShortest = 16;
+
+  Differential(lpm::Arena& arena, uint64_t seed, size_t prefixes, uint32_t values)
       : table_(*Family::Table::create(arena)), values_(values), random_(seed) {
     for (size_t i = 0; i < prefixes; ++i) {
-      const auto length =
-          random_() % 16 == 0 ? 0 : random_() % (kWidth + 1 - kShortest) + kShortest;
-      pool_.emplace_back(random_.address(kWidth), static_cast<uint32_t>(length));
-      pool_.back().first = pool_.back().first.cut(pool_.back().second);
+      const auto some = kShortest + static_cast<uint32_t>(random_() % (kWidth + 1 - kShortest));
+      const uint32_t length = random_() % 16 == 0 ? 0 : some;
+      pool_.emplace_back(random_.address(kWidth).cut(length), length);
     }
   }
   void step() {
