@@ -14,8 +14,10 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,11 +35,12 @@ inline bool start() {
                                "--no-pci",
                                "--no-shconf",
                                "-m",
-                               "3072",
+                               "4096",
                                "--lcores",
                                "0@(0-1)",
                                "--no-telemetry",
                                "--log-level=error",
+                               "--base-virtaddr=0x200000000",
                                "--force-max-simd-bitwidth=512"};
     std::vector<char*> argv;
     for (const char* argument : arguments) argv.push_back(const_cast<char*>(argument));
@@ -46,16 +49,17 @@ inline bool start() {
   return started;
 }
 
-inline int collapse(const rte_memseg_list*, const rte_memseg* segment, void*) {
+inline int collapse(const rte_memseg_list*, const rte_memseg* first, size_t len_bytes, void*) {
   constexpr int kMadvCollapse = 25;  // not in Debian 12's headers
-  madvise(segment->addr, segment->len, MADV_HUGEPAGE);
-  if (madvise(segment->addr, segment->len, kMadvCollapse) != 0) perror("collapse");
-  fprintf(stderr,"%p %zu hugepage_sz %zu\n",segment->addr,segment->len,(size_t)segment->hugepage_sz);
+  constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
+  const uintptr_t begin = (first->addr_64 + kHugePage - 1) / kHugePage * kHugePage;
+  const uintptr_t end = (first->addr_64 + len_bytes) / kHugePage * kHugePage;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, kMadvCollapse);
   return 0;
 }
 
 inline std::string huge_pages() {
-  rte_memseg_walk(collapse, nullptr);system(("grep -A22 -E ^100 /proc/"+std::to_string(getpid())+"/smaps | head -60").c_str());
+  rte_memseg_contig_walk(collapse, nullptr);
   FILE* file = std::fopen("/proc/self/smaps_rollup", "r");
   if (file == nullptr) return "unknown";
   char line[256];
@@ -70,15 +74,23 @@ inline std::string huge_pages() {
   return found;
 }
 
+// Says why, once.
+inline std::nullptr_t refused(const BenchRoute& route, int error) {
+  std::fprintf(stderr, "DPDK refuses a prefix of %u bits: %s\n", route.length,
+               std::strerror(-error));
+  return nullptr;
+}
+
 inline rte_lpm* make_lpm(const std::vector<BenchRoute>& routes) {
   if (!start()) return nullptr;
   const rte_lpm_config config{static_cast<uint32_t>(routes.size() + 1), 8192, 0};
   rte_lpm* lpm = rte_lpm_create("lpm", SOCKET_ID_ANY, &config);
   if (lpm == nullptr) return nullptr;
   for (const BenchRoute& route : routes) {
-    if (rte_lpm_add(lpm, static_cast<uint32_t>(route.prefix.high >> 32),
-                    static_cast<uint8_t>(route.length), route.next_hop) != 0) {
-      return nullptr;
+    if (const int error = rte_lpm_add(lpm, static_cast<uint32_t>(route.prefix.high >> 32),
+                                      static_cast<uint8_t>(route.length), route.next_hop);
+        error != 0) {
+      return refused(route, error);
     }
   }
   return lpm;
@@ -96,9 +108,10 @@ inline rte_fib* make_fib(const std::vector<BenchRoute>& routes, rte_fib_dir24_8_
   rte_fib* fib = rte_fib_create(name, SOCKET_ID_ANY, &config);
   if (fib == nullptr) return nullptr;
   for (const BenchRoute& route : routes) {
-    if (rte_fib_add(fib, static_cast<uint32_t>(route.prefix.high >> 32),
-                    static_cast<uint8_t>(route.length), route.next_hop) != 0) {
-      return nullptr;
+    if (const int error = rte_fib_add(fib, static_cast<uint32_t>(route.prefix.high >> 32),
+                                      static_cast<uint8_t>(route.length), route.next_hop);
+        error != 0) {
+      return refused(route, error);
     }
   }
   return fib;
@@ -117,13 +130,15 @@ inline rte_fib6* make_fib6(const std::vector<BenchRoute>& routes) {
   config.default_nh = kNone;
   config.max_routes = static_cast<int>(2 * routes.size() + 1);
   config.trie.nh_sz = RTE_FIB6_TRIE_4B;
-  config.trie.num_tbl8 = 1u << 18;
+  config.trie.num_tbl8 = 1u << 20;
   rte_fib6* fib = rte_fib6_create("fib6", SOCKET_ID_ANY, &config);
   if (fib == nullptr) return nullptr;
   for (const BenchRoute& route : routes) {
     auto bytes = bytes_of(route.prefix);
-    if (rte_fib6_add(fib, bytes.data(), static_cast<uint8_t>(route.length), route.next_hop) != 0) {
-      return nullptr;
+    if (const int error =
+            rte_fib6_add(fib, bytes.data(), static_cast<uint8_t>(route.length), route.next_hop);
+        error != 0) {
+      return refused(route, error);
     }
   }
   return fib;
