@@ -28,9 +28,12 @@ Result<ReservedMemory> ReservedMemory::map(size_t len_bytes, std::string_view wh
   void* const mapped = mmap(nullptr, reserved, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) {
-    return fail_system("cannot reserve " + std::to_string(reserved >> 20) +
-                           " MiB of address space for " + std::string(what),
-                       errno, "raise the limit of the process's address space (ulimit -v)");
+    const int error = errno;
+    return fail_system(std::string("cannot reserve ")
+                           .append(std::to_string(reserved >> 20))
+                           .append(" MiB of address space for ")
+                           .append(what),
+                       error, "raise the limit of the process's address space (ulimit -v)");
   }
   auto* const first = static_cast<std::byte*>(mapped);
   const auto address = reinterpret_cast<uintptr_t>(mapped);

@@ -92,7 +92,7 @@ Result<AdjacencyIndex> AdjacencyTable::make(uint32_t ifindex, const net::Ipv6Add
   const AdjacencyIndex index = take_index();
   if (index == 0) {
     return fail("cannot take another neighbour",
-                "there are " + std::to_string(limit_) + " already, as many as there may be",
+                std::to_string(limit_) + " are there already, as many as there may be",
                 "lower Linux's limit (net.ipv4.neigh.default.gc_thresh3, and that of ipv6)");
   }
   auto* adjacency = new (&adjacencies_[index]) Adjacency;

@@ -34,9 +34,9 @@ Fib::~Fib() = default;
 
 Result<Fib::Table*> Fib::add_table(uint32_t linux_table) {
   if (Table* known = find_table(linux_table); known != nullptr) return known;
-  const std::string what = "cannot take routing table " + std::to_string(linux_table);
+  const auto what = std::string("cannot take routing table ").append(std::to_string(linux_table));
   if (tables_.size() >= kMaxTables) {
-    return fail(what, "there are " + std::to_string(kMaxTables) + " already",
+    return fail(what, std::to_string(kMaxTables) + " are taken already",
                 "name fewer tables in rules and VRFs");
   }
   auto v4 = Lpm4::create(*arena_);
@@ -81,7 +81,9 @@ net::IpPrefix Fib::prefix_of(net::IpFamily family, const lpm::PrefixMatch& match
 
 Status Fib::set_route(Table& table, const net::IpPrefix& prefix, const Route& route) {
   const Key key = key_of(prefix);
-  const auto what = [&] { return "cannot set the route to " + prefix.to_string(); };
+  const auto what = [&] {
+    return std::string("cannot set the route to ").append(prefix.to_string());
+  };
   if (prefix.length > (key.v4 ? 32 : 128) || key.bits.cut(key.length) != key.bits) {
     return fail(what(), "not a prefix: there are bits behind its length", "clear them");
   }

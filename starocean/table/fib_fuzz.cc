@@ -90,7 +90,7 @@ class Differential {
     net::Ipv6Address::Bytes address{};
     if ((length & 0x80) == 0) {
       // Few bits: very short prefixes are too many words for a fuzzer's patience.
-      const uint32_t bits = length % 33 < 9 && length % 33 != 0 ? 9 + length % 33u : length % 33u;
+      const uint32_t bits = length % 33 < 14 && length % 33 != 0 ? 14 + length % 33u : length % 33u;
       uint32_t host = 0x0a000000;
       for (int i = 0; i < 3; ++i) host ^= uint32_t{bytes.next()} << (8 * i);
       const auto mapped = net::Ipv6Address::mapped(net::Ipv4Address(host));
@@ -103,7 +103,7 @@ class Differential {
     address[1 + where % 15] = bytes.next();
     address[1 + where / 16 % 15] = bytes.next();
     uint32_t bits = bytes.next() % 129;
-    if (bits < 9 && bits != 0) bits += 9;
+    if (bits < 14 && bits != 0) bits += 14;
     return net::IpPrefix::v6(cut(net::Ipv6Address(address), bits), static_cast<uint8_t>(bits));
   }
   static Route route(Bytes& bytes) {

@@ -42,8 +42,8 @@ Status RouteStore::check(const Route& route) {
   if (route.next_hops.empty()) return refuse("it forwards, and has no next hop");
   if (route.next_hops.size() > kMaxNextHops) {
     return fail("cannot set a route",
-                "it has " + std::to_string(route.next_hops.size()) + " next hops",
-                "leave it at " + std::to_string(kMaxNextHops) + " next hops at most");
+                std::to_string(route.next_hops.size()) + " next hops are too many",
+                std::to_string(kMaxNextHops) + " are possible");
   }
   for (const NextHop& hop : route.next_hops) {
     if (hop.weight < 1 || hop.weight > 256) return refuse("a weight is not within 1 to 256");
@@ -83,7 +83,7 @@ Result<RouteIndex> RouteStore::acquire(const Route& route, RouteIndex previous) 
   if (index == 0) {
     release_hops(*hops);
     return fail("cannot take another route",
-                "there are " + std::to_string(limit_) + " different ones, as many as there may be",
+                std::to_string(limit_) + " different ones are there, as many as there may be",
                 "use fewer next hops");
   }
   cold_[index] = {route, 1, std::move(*hops), std::move(buckets)};
