@@ -36,6 +36,7 @@ void describe(CLI::App& app, Context& context) {
       ->capture_default_str();
   add_run(app, context);
   add_config(app, context);
+  add_explain(app, context);
   add_reload(app, context);
   add_show(app, context);
   add_doctor(app, context);

@@ -34,6 +34,7 @@ struct Context {
 // Each declares one subcommand; its callback leaves the outcome in context.exit_code.
 void add_run(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
+void add_explain(CLI::App& app, Context& context);
 void add_reload(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);

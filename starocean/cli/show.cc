@@ -5,6 +5,7 @@
 
 #include "starocean/cli/answer.h"
 #include "starocean/control/render_text.h"
+#include "starocean/control/render_text_routing.h"
 #include "starocean/control/show_vlans.h"
 
 namespace starocean::cli {
@@ -23,17 +24,23 @@ constexpr View kViews[] = {
     {"fdb", "The MAC table (forwarding database) of all bridges.", control::fdb_text},
     {"vlans", "Which interface carries which VLANs; multicast groups asked for.",
      control::vlans_text},
+    {"routes", "The routes that are followed, by table.", control::routes_text},
+    {"neighbours", "Neighbours of interfaces that route.", control::neighbours_text},
+    {"route", "What decides for packets to an address.", control::route_text},
     {"drops", "What was dropped and why; received = sent + dropped.", control::drops_text},
     {"queues", "Each queue's socket: mode, rings, frames, kernel counters.", control::queues_text},
     {"workers", "Each worker: CPU, polling, frames, load.", control::workers_text},
     {"memory", "Frames by place, and every mapping of the daemon.", control::memory_text},
 };
 
-struct FdbFilter {
+// The parameters of the request, by name.
+struct Filter {
   std::string bridge;
   std::string vlan;
   std::string interface;
   std::string mac;
+  std::string table;
+  std::string address;
 };
 
 std::string percent_encoded(const std::string& text) {
@@ -49,13 +56,15 @@ std::string percent_encoded(const std::string& text) {
   return encoded;
 }
 
-std::string request_path(const View& view, const FdbFilter& filter) {
+std::string request_path(const View& view, const Filter& filter) {
   std::string path = fmt::format("/v1/{}", view.name);
   char separator = '?';
   for (const auto& [key, value] : {std::pair{"bridge", filter.bridge},
                                    {"vlan", filter.vlan},
                                    {"interface", filter.interface},
-                                   {"mac", filter.mac}}) {
+                                   {"mac", filter.mac},
+                                   {"table", filter.table},
+                                   {"address", filter.address}}) {
     if (value.empty()) continue;
     path += fmt::format("{}{}={}", separator, key, percent_encoded(value));
     separator = '&';
@@ -68,7 +77,7 @@ void add_view(CLI::App& show, Context& context, const View& view) {
   command->fallthrough();
   add_json_flag(*command, context);
   const auto watching = std::make_shared<bool>(false);
-  const auto filter = std::make_shared<FdbFilter>();
+  const auto filter = std::make_shared<Filter>();
   command->add_flag("--watch", *watching, "Repeat every second (JSON: a line each)");
   if (std::string_view(view.name) == "fdb") {
     command->add_option("--bridge", filter->bridge, "Only this bridge")->type_name("NAME");
@@ -79,6 +88,16 @@ void add_view(CLI::App& show, Context& context, const View& view) {
     command->add_option("--mac", filter->mac, "Only this address")
         ->type_name("MAC")
         ->check(check_mac, "");
+  }
+  if (std::string_view(view.name) == "routes") {
+    command
+        ->add_option("--table", filter->table, "Only this table of Linux's; 255: its own addresses")
+        ->type_name("NUMBER");
+  }
+  if (std::string_view(view.name) == "route") {
+    command->add_option("address", filter->address, "An IPv4 or IPv6 address")
+        ->type_name("ADDRESS")
+        ->required();
   }
   command->callback([&context, &view, watching, filter] {
     const Question question{request_path(view, *filter), view.render};

@@ -123,6 +123,13 @@ void ApiServer::Impl::add_pages(httplib::Server& server) {
       response.set_content(made.body, made.content_type);
     });
   }
+  for (const auto& [path, question] : handlers.questions) {
+    server.Get(path, [&question](const httplib::Request& request, httplib::Response& response) {
+      const Result<ApiPage> made = question(request.params);
+      if (!made) return answer_error(response, 422, made.error().message());
+      response.set_content(made->body, made->content_type);
+    });
+  }
   if (handlers.status) {
     const std::pair<const char*, Json (*)(const DaemonStatus&)> pages[] = {
         {"/v1/status", status_json}, {"/v1/interfaces", interfaces_json}, {"/v1/drops", drops_json},

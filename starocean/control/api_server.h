@@ -45,6 +45,9 @@ struct ApiHandlers {
   std::function<Status()> reload;
   // Further pages (GET) by path; one of a path above takes its place.
   std::map<std::string, std::function<ApiPage()>> pages;
+  // Further questions (GET) by path, with the parameters of the request; a refusal is 422.
+  using Parameters = std::multimap<std::string, std::string>;
+  std::map<std::string, std::function<Result<ApiPage>(const Parameters&)>> questions = {};
   // Further requests for something to be done (POST, Unix socket only) by path; called with the body.
   std::map<std::string, std::function<Result<ApiPage>(const std::string&)>> actions = {};
 };

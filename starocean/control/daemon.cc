@@ -22,9 +22,11 @@
 #include "starocean/base/log.h"
 #include "starocean/base/rlimits.h"
 #include "starocean/control/api_server.h"
+#include "starocean/control/collect_routing.h"
 #include "starocean/control/collect_status.h"
 #include "starocean/control/collect_vlans.h"
 #include "starocean/control/config.h"
+#include "starocean/control/config_value.h"
 #include "starocean/control/doctor.h"
 #include "starocean/control/engine_options.h"
 #include "starocean/control/port_manager.h"
@@ -85,6 +87,7 @@ class Daemon {
  private:
   Status start_engine();
   Status start_api(SocketClaim claim);
+  void add_routing_pages(ApiHandlers& handlers);
   Status reload();
   bool handle_signals();
   void tick(uint64_t now);
@@ -170,6 +173,7 @@ Status Daemon::start_api(SocketClaim claim) {
     const std::lock_guard lock(mutex_);
     return collect_memory(*engine_);
   };
+  add_routing_pages(handlers);
   handlers.reload = [this] {
     const std::lock_guard lock(mutex_);
     return reload();
@@ -185,6 +189,42 @@ Status Daemon::start_api(SocketClaim claim) {
   if (!api) return fail(api.error());
   api_ = std::move(*api);
   return {};
+}
+
+void Daemon::add_routing_pages(ApiHandlers& handlers) {
+  const auto page = [](const Json& json) { return ApiPage{"application/json", to_text(json)}; };
+  handlers.questions["/v1/routes"] =
+      [this, page](const ApiHandlers::Parameters& parameters) -> Result<ApiPage> {
+    std::optional<uint32_t> table;
+    if (const auto wanted = parameters.find("table"); wanted != parameters.end()) {
+      const auto number = parse_integer(wanted->second);
+      if (!number || *number < 1 || *number > UINT32_MAX) {
+        return fail(fmt::format("cannot show the routes of table '{}'", wanted->second),
+                    "it is not a number", "write the number of a routing table, such as 254");
+      }
+      table = static_cast<uint32_t>(*number);
+    }
+    const std::lock_guard lock(mutex_);
+    return page(routes_json(*engine_, *routing_, table));
+  };
+  handlers.pages["/v1/neighbours"] = [this, page] {
+    const std::lock_guard lock(mutex_);
+    return page(neighbours_json(*engine_, *routing_));
+  };
+  handlers.questions["/v1/route"] =
+      [this, page](const ApiHandlers::Parameters& parameters) -> Result<ApiPage> {
+    const auto address = parameters.find("address");
+    const std::lock_guard lock(mutex_);
+    auto json = route_json(*engine_, *routing_, address == parameters.end() ? "" : address->second);
+    if (!json) return fail(json.error());
+    return page(*json);
+  };
+  handlers.actions["/v1/explain"] = [this, page](const std::string& body) -> Result<ApiPage> {
+    const std::lock_guard lock(mutex_);
+    auto json = explain_json(*engine_, *routing_, body);
+    if (!json) return fail(json.error());
+    return page(*json);
+  };
 }
 
 DaemonStatus Daemon::status() {

@@ -76,7 +76,8 @@ TEST(RenderText, DropsHideZeroesAndSaySo) {
   status.interfaces[1].counters[runt] = 1234;
   status.interfaces[1].counters[received] = 1235;
   const std::string text = drops_text(drops_json(status));
-  EXPECT_TRUE(contains(text, "runt      1,234  lan2 1,234  shorter than an Ethernet header and its VLAN tag\n"))
+  EXPECT_TRUE(contains(
+      text, "runt      1,234  lan2 1,234  shorter than an Ethernet header and its VLAN tag\n"))
       << text;
   EXPECT_FALSE(contains(text, "bad_source")) << text;
   EXPECT_TRUE(contains(text, "dropped 1,234 + in hand at this instant 1\n")) << text;

@@ -47,8 +47,8 @@ class RoutingManager {
  private:
   // A routed interface as configured.
   struct Wanted {
-    std::string device;  // of Linux
-    std::string port = {};    // of the configuration; empty: of a bridge
+    std::string device;     // of Linux
+    std::string port = {};  // of the configuration; empty: of a bridge
     std::string bridge = {};
     uint16_t vlan = 0;
     uint16_t vrf = dataplane::RoutedInterface::kNoVrf;

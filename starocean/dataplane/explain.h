@@ -1,0 +1,44 @@
+// What forwarding would do with a packet, step by step, and why: by the very functions that the router uses
+// (route_judge.h), on the configuration and tables of this moment. Nothing is sent and nothing changes. Control
+// thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "starocean/dataplane/route_judge.h"
+#include "starocean/dataplane/snapshot.h"
+
+namespace starocean::dataplane {
+
+// One stage: what it looked at, what it decided.
+struct ExplainedStep {
+  std::string stage;     // "interface", "packet", "rule", "route", "size", "neighbour" …
+  std::string decision;  // a few words
+};
+
+enum class ExplainedOutcome : uint8_t {
+  kTransmit,  // out of an interface
+  kWait,      // for its neighbour's address
+  kLinux,
+  kDrop,
+  kError,  // dropped, and its sender is told
+};
+const char* to_string(ExplainedOutcome outcome);
+
+struct Explanation {
+  std::vector<ExplainedStep> steps;
+  ExplainedOutcome outcome = ExplainedOutcome::kDrop;
+  PortCounter reason = PortCounter::kCount;  // of a drop
+  InterfaceId egress;                        // kTransmit, kWait
+  net::Ipv6Address next_hop;                 // kTransmit, kWait
+  uint64_t next_mac = 0;                     // kTransmit
+  uint32_t table = 0;                        // that had the route; 0: none
+  bool fragment = false;
+};
+
+// Of a whole Ethernet frame, untagged, that the interface `in` has received; `in` routes.
+Explanation explain_frame(const Snapshot& snapshot, const RoutedInterface& in,
+                          net::ConstBytes frame);
+
+}  // namespace starocean::dataplane
