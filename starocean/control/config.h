@@ -49,6 +49,8 @@ enum class Io : uint8_t { kAuto, kAfXdp };
 enum class Checksums : uint8_t { kAuto, kOn, kOff };
 enum class ReversePathCheck : uint8_t { kNone, kLoose, kStrict };
 enum class MssClamp : uint8_t { kOff, kAuto };
+enum class QueueKind : uint8_t { kFqCodel, kFifo };
+enum class Service : uint8_t { kWeighted, kStrict };
 enum class TagType : uint8_t { kDot1q, kDot1ad };
 enum class MirrorDirection : uint8_t { kBoth, kIn, kOut };
 
@@ -62,6 +64,8 @@ std::string_view to_string(Io value);
 std::string_view to_string(Checksums value);
 std::string_view to_string(ReversePathCheck value);
 std::string_view to_string(MssClamp value);
+std::string_view to_string(QueueKind value);
+std::string_view to_string(Service value);
 std::string_view to_string(TagType value);
 std::string_view to_string(MirrorDirection value);
 
@@ -108,6 +112,28 @@ struct RingSizes {
   bool operator==(const RingSizes&) const = default;
 };
 
+struct EgressClassConfig : Origin {
+  std::string name;
+  std::vector<int> dscps;
+  Service service = Service::kWeighted;
+  uint32_t weight = 1;
+
+  bool operator==(const EgressClassConfig&) const = default;
+};
+
+struct EgressConfig : Origin {
+  uint64_t rate_bps = 0;  // 0: as fast as the device takes it
+  uint32_t overhead = 0;
+  QueueKind queue = QueueKind::kFqCodel;
+  uint32_t limit = 1024;
+  std::chrono::milliseconds target{5};
+  std::chrono::milliseconds interval{100};
+  bool ecn = true;
+  std::vector<EgressClassConfig> classes;  // in the order of the file; empty: one
+
+  bool operator==(const EgressConfig&) const = default;
+};
+
 struct InterfaceConfig : Origin {
   std::string name;                // the key; what bridges and the command line call it
   std::string device;              // the Linux device; the name where the file gives none
@@ -119,6 +145,7 @@ struct InterfaceConfig : Origin {
   RingSizes rings;
   Checksums checksums =
       Checksums::kAuto;  // finish the unfinished transport checksums of local peers
+  std::optional<EgressConfig> egress = std::nullopt;
 
   bool operator==(const InterfaceConfig&) const = default;
 };

@@ -31,6 +31,30 @@ void bind_rings(ObjectReader reader, RingSizes& rings) {
   reader.integer("completion", rings.completion);
 }
 
+EgressConfig bind_egress(ObjectReader reader) {
+  EgressConfig egress;
+  reader.origin(egress);
+  reader.rate("rate", egress.rate_bps);
+  reader.integer("overhead", egress.overhead);
+  reader.choice("queue", egress.queue);
+  reader.integer("limit", egress.limit);
+  reader.duration("target", egress.target);
+  reader.duration("interval", egress.interval);
+  bool no_ecn = false;  // the choices are true and false, in this order
+  reader.choice("ecn", no_ecn);
+  egress.ecn = !no_ecn;
+  for (const auto& item : reader.named("classes")) {
+    ObjectReader keys = reader.item("classes", item);
+    EgressClassConfig& one = egress.classes.emplace_back();
+    keys.origin(one);
+    one.name = item.name;
+    keys.integers("dscp", one.dscps);
+    keys.choice("service", one.service);
+    keys.integer("weight", one.weight);
+  }
+  return egress;
+}
+
 InterfaceConfig bind_interface(const std::string& name, ObjectReader reader) {
   InterfaceConfig interface;
   interface.name = name;
@@ -44,6 +68,7 @@ InterfaceConfig bind_interface(const std::string& name, ObjectReader reader) {
   reader.choice("offload", interface.offload);
   reader.choice("checksums", interface.checksums);
   if (auto rings = reader.object("rings")) bind_rings(*rings, interface.rings);
+  if (auto egress = reader.object("egress")) interface.egress = bind_egress(*egress);
   return interface;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "starocean/base/check.h"
@@ -70,6 +71,23 @@ class MembershipCheck {
   std::unordered_map<std::string_view, Membership> memberships_;
 };
 
+void check_egress(const Config& config, Problems& problems) {
+  for (const InterfaceConfig& interface : config.interfaces) {
+    if (!interface.egress) continue;
+    std::map<int, const EgressClassConfig*> seen;
+    for (const EgressClassConfig& one : interface.egress->classes) {
+      for (const int dscp : one.dscps) {
+        const auto [earlier, is_new] = seen.emplace(dscp, &one);
+        if (is_new) continue;
+        problems.add(one.mark_of("dscp"), "cannot use the class " + quote(one.name),
+                     "DSCP " + std::to_string(dscp) + " is in class " +
+                         quote(earlier->second->name) + " at " + at(earlier->second->mark),
+                     "name it in one class");
+      }
+    }
+  }
+}
+
 void check_headroom(const Config& config, Problems& problems) {
   constexpr uint32_t kKernelHeadroom = 256;  // XDP_PACKET_HEADROOM, linux/bpf.h
   constexpr uint32_t kFullPacket = 1522;     // 1500 bytes, Ethernet header, two VLAN tags
@@ -87,6 +105,7 @@ void check_references(const Config& config, Problems& problems) {
   check_devices(config, problems);
   const MembershipCheck membership(config, problems);
   check_headroom(config, problems);
+  check_egress(config, problems);
   check_vlans(config, problems);
   check_routing(config, problems);
 }

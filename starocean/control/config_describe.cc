@@ -40,6 +40,28 @@ void number(std::string& out, size_t indent, std::string_view key, uint64_t valu
   line(out, indent, key, std::to_string(value));
 }
 
+void egress(std::string& out, const EgressConfig& item) {
+  line(out, 4, "egress", "");
+  if (item.rate_bps != 0) line(out, 6, "rate", format_rate(item.rate_bps));
+  number(out, 6, "overhead", item.overhead);
+  line(out, 6, "queue", to_string(item.queue));
+  number(out, 6, "limit", item.limit);
+  line(out, 6, "target", format_duration(item.target));
+  line(out, 6, "interval", format_duration(item.interval));
+  line(out, 6, "ecn", item.ecn ? "true" : "false");
+  line(out, 6, "classes", item.classes.empty() ? "{}" : "");
+  for (const EgressClassConfig& one : item.classes) {
+    line(out, 8, scalar(one.name), "");
+    std::string dscps;
+    for (const int dscp : one.dscps) {
+      dscps.append(dscps.empty() ? "" : ", ").append(std::to_string(dscp));
+    }
+    line(out, 10, "dscp", "[" + dscps + "]");
+    line(out, 10, "service", to_string(one.service));
+    number(out, 10, "weight", one.weight);
+  }
+}
+
 void interface(std::string& out, const InterfaceConfig& item) {
   line(out, 2, scalar(item.name), "");
   line(out, 4, "device", scalar(item.device));
@@ -54,6 +76,7 @@ void interface(std::string& out, const InterfaceConfig& item) {
   number(out, 6, "tx", item.rings.tx);
   number(out, 6, "fill", item.rings.fill);
   number(out, 6, "completion", item.rings.completion);
+  if (item.egress) egress(out, *item.egress);
 }
 
 void member_keys(std::string& out, const BridgeMember& item) {

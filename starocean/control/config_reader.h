@@ -37,6 +37,7 @@ class ObjectReader {
   void integer_or_choice(std::string_view key, std::optional<uint32_t>& out);
   void integers(std::string_view key, std::vector<int>& out);
   void size(std::string_view key, uint32_t& out);
+  void rate(std::string_view key, uint64_t& out);
   void duration(std::string_view key, std::chrono::milliseconds& out);
   void text(std::string_view key, std::string& out);
   // T's values are the positions of the choices in the schema; an alias counts as what it stands

@@ -180,6 +180,25 @@ void ObjectReader::size(std::string_view key, uint32_t& out) {
   }
 }
 
+void ObjectReader::rate(std::string_view key, uint64_t& out) {
+  const auto* entry = find(key);
+  if (entry == nullptr) return;
+  const SchemaKey& schema = schema_of(key);
+  const YamlNode& node = *entry->value;
+  const bool is_scalar = node.kind == YamlNode::Kind::kScalar;
+  const auto value = is_scalar ? parse_rate(node.text) : std::nullopt;
+  if (!value) {
+    reject(schema, value_mark(*entry), path_of(key),
+           is_scalar ? quote(node.text) + " is not a whole number with a unit (K, M or G)"
+                     : std::string(describe_kind(node.kind)));
+  } else if (*value < static_cast<uint64_t>(schema.min) ||
+             *value > static_cast<uint64_t>(schema.max)) {
+    reject(schema, node.mark, path_of(key), quote(node.text) + " is out of range");
+  } else {
+    out = *value;
+  }
+}
+
 void ObjectReader::duration(std::string_view key, std::chrono::milliseconds& out) {
   const auto* entry = find(key);
   if (entry == nullptr) return;

@@ -62,6 +62,7 @@ struct Unit {
 constexpr std::array kSizes = {Unit{"", 1},          Unit{"K", 1u << 10},   Unit{"KiB", 1u << 10},
                                Unit{"M", 1u << 20},  Unit{"MiB", 1u << 20}, Unit{"G", 1u << 30},
                                Unit{"GiB", 1u << 30}};
+constexpr std::array kRates = {Unit{"K", 1000}, Unit{"M", 1'000'000}, Unit{"G", 1'000'000'000}};
 // The largest last, as format_duration wants it.
 constexpr std::array kDurations = {Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000},
                                    Unit{"h", 3'600'000}};
@@ -88,6 +89,18 @@ std::optional<int64_t> parse_integer(std::string_view text) {
 
 std::optional<uint64_t> parse_size(std::string_view text) {
   return parse_with_unit(text, kSizes);
+}
+
+std::optional<uint64_t> parse_rate(std::string_view text) {
+  return parse_with_unit(text, kRates);
+}
+
+std::string format_rate(uint64_t bits_per_second) {
+  const auto unit = std::find_if(kRates.rbegin(), kRates.rend(), [bits_per_second](const Unit& u) {
+    return bits_per_second != 0 && bits_per_second % u.factor == 0;
+  });
+  const Unit& chosen = unit == kRates.rend() ? kRates.front() : *unit;
+  return std::to_string(bits_per_second / chosen.factor).append(chosen.name);
 }
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {

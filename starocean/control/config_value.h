@@ -20,6 +20,11 @@ std::optional<int64_t> parse_integer(std::string_view text);
 // Bytes: digits, then nothing or K, M, G (1024, 1024², 1024³), optionally spelled KiB, MiB, GiB.
 std::optional<uint64_t> parse_size(std::string_view text);
 
+// Bits per second: digits, then K, M or G (1000, 1000², 1000³).
+std::optional<uint64_t> parse_rate(std::string_view text);
+// In the largest unit that divides it: "500M".
+std::string format_rate(uint64_t bits_per_second);
+
 // Digits and a unit: ms, s, m or h.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 // In the largest unit that divides it: "5m", "300s" reads as "5m".

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "starocean/base/clock.h"
 #include "starocean/base/log.h"
 #include "starocean/control/bridge_rules_of.h"
 #include "starocean/net/mac_address.h"
@@ -26,6 +27,26 @@ dataplane::LinkState to_link_state(const xsk::LinkInfo& info, const xsk::QueueCo
   state.mac = net::MacAddress(info.mac).as_u64();
   state.driver = driver;
   return state;
+}
+
+// Every class has queues of the same kind.
+dataplane::EgressOptions egress_options(const EgressConfig& config) {
+  dataplane::FqCodelOptions queue;
+  queue.fifo = config.queue == QueueKind::kFifo;
+  queue.ecn = config.ecn;
+  queue.limit_packets = config.limit;
+  queue.codel.target_ns = static_cast<uint64_t>(config.target.count()) * kNsPerMs;
+  queue.codel.interval_ns = static_cast<uint64_t>(config.interval.count()) * kNsPerMs;
+  dataplane::EgressOptions options{.rate_bps = config.rate_bps, .overhead_bytes = config.overhead};
+  for (const EgressClassConfig& one : config.classes) {
+    options.classes.push_back({.name = one.name,
+                               .strict = one.service == Service::kStrict,
+                               .weight = one.weight,
+                               .dscps = {one.dscps.begin(), one.dscps.end()},
+                               .queue = queue});
+  }
+  if (options.classes.empty()) options.classes.push_back({.name = "all", .queue = queue});
+  return options;
 }
 
 }  // namespace
@@ -79,6 +100,7 @@ dataplane::PortOptions PortManager::port_options(const InterfaceConfig& interfac
                                  ? dataplane::FinishChecksums::kOff
                                  : dataplane::FinishChecksums::kAuto;
   options.busy_poll = poll == Poll::kBusy;
+  if (interface.egress) options.egress = egress_options(*interface.egress);
   return options;
 }
 

@@ -7,6 +7,7 @@
 
 #include "starocean/control/config.h"
 #include "starocean/control/schema_bridge.h"
+#include "starocean/control/schema_egress.h"
 
 namespace starocean::control {
 namespace {
@@ -173,6 +174,9 @@ constexpr auto kInterfaceKeys = std::to_array<SchemaKey>({
          "the device would.",
      .fallback = "auto",
      .choices = kChecksumChoices},
+    {.key = "egress",
+     .help = "A rate, queues and classes for what is sent. Without it packets go out as they come.",
+     .object = &kEgress},
 });
 constexpr SchemaObject kInterface{"an interface", kInterfaceKeys};
 
@@ -355,6 +359,12 @@ std::string_view to_string(TagType value) {
 }
 std::string_view to_string(MirrorDirection value) {
   return kMirrorDirections[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(QueueKind value) {
+  return kQueueKinds[static_cast<size_t>(value)].name;
+}
+std::string_view to_string(Service value) {
+  return kServices[static_cast<size_t>(value)].name;
 }
 std::string_view to_string(Checksums value) {
   return kChecksumChoices[static_cast<size_t>(value)].name;

@@ -22,6 +22,7 @@ enum class ValueKind : uint8_t {
   kInteger,      // a whole number from min to max; or one of the choices
   kIntegerList,  // a list of them, each once
   kSize,         // bytes: a whole number, or "4K", "1M"
+  kRate,         // bits per second: "500M", "10G"; min and max in bits per second
   kDuration,     // "100ms", "300s", "5m", "1h"; min and max in milliseconds
   kText,         // of the given format
   kChoice,       // one of the choices

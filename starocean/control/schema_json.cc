@@ -23,6 +23,7 @@ std::string_view pattern_of(TextFormat format) {
   return {};
 }
 constexpr std::string_view kSizePattern = "^(0|[1-9][0-9]*)([KMG](iB)?)$";
+constexpr std::string_view kRatePattern = "^(0|[1-9][0-9]*)[KMG]$";
 constexpr std::string_view kDurationPattern = "^(0|[1-9][0-9]*)(ms|s|m|h)$";
 constexpr std::string_view kMacPattern =
     "^[0-9A-Fa-f]{2}((:[0-9A-Fa-f]{2}){5}|(-[0-9A-Fa-f]{2}){5})$";
@@ -84,6 +85,8 @@ Json value_schema(const SchemaKey& key) {
       return {{"type", "array"}, {"items", integer(key)}, {"uniqueItems", true}};
     case kSize:
       return {{"anyOf", {integer(key), text(kSizePattern)}}};
+    case kRate:
+      return text(kRatePattern);
     case kDuration:
       return text(kDurationPattern);
     case kText:

@@ -77,6 +77,8 @@ std::vector<std::string> good_values(const SchemaKey& key) {
       return {std::to_string(key.min), key.power_of_two ? "4K" : "256"};
     case kIntegerList:
       return {"[]", "[" + std::to_string(key.min) + ", " + std::to_string(key.max) + "]"};
+    case kRate:
+      return {"8K", "500M", "1000G"};
     case kDuration:
       return {std::to_string(key.min) + "ms", "300s", "5m", "1h"};
     case kText:

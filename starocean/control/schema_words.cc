@@ -59,6 +59,9 @@ std::string expected_value(const SchemaKey& key) {
       }
       return (key.power_of_two ? "a power of two from " : "a size from ") +
              std::to_string(key.min) + " to " + std::to_string(key.max) + " bytes";
+    case kRate:
+      return "a rate from " + format_rate(static_cast<uint64_t>(key.min)) + " to " +
+             format_rate(static_cast<uint64_t>(key.max)) + " bits per second, such as 500M";
     case kDuration:
       return "a duration from " + format_duration(std::chrono::milliseconds(key.min)) + " to " +
              format_duration(std::chrono::milliseconds(key.max)) + ", such as 300s";

@@ -149,6 +149,9 @@ Status AttachedPort::open_queues(PortId id, const PortOptions& options,
     queue->queue = QueueId(static_cast<uint16_t>(i));
     queue->owner = owners[i];
     queue->socket = std::move(*socket);
+    if (i == 0 && options.egress) {
+      queue->scheduler = std::make_unique<EgressScheduler>(*options.egress);
+    }
     queues_.push_back(std::move(queue));
     // Frames even if the queue were only to transmit: some drivers poll nothing without.
     if (queues_.back()->socket->refill(pool_) != 0) {
@@ -205,9 +208,19 @@ void AttachedPort::stop_receiving() {
   if (program_) program_->detach();
 }
 
-void AttachedPort::close(xsk::FramePool& pool) {
-  for (const auto& queue : queues_) queue->socket->close(pool);
+uint64_t AttachedPort::close(xsk::FramePool& pool) {
+  uint64_t waiting = 0;
+  for (const auto& queue : queues_) {
+    queue->socket->close(pool);
+    if (!queue->scheduler) continue;
+    queue->scheduler->clear([&](Packet& packet) {
+      ++waiting;
+      pool.put(std::move(packet.head.frame));
+      for (xsk::Buffer& buffer : packet.rest) pool.put(std::move(buffer.frame));
+    });
+  }
   queues_.clear();
+  return waiting;
 }
 
 bool AttachedPort::zero_copy() const {

@@ -18,6 +18,7 @@
 
 #include "starocean/base/result.h"
 #include "starocean/dataplane/counters.h"
+#include "starocean/dataplane/egress_scheduler.h"
 #include "starocean/dataplane/snapshot.h"
 #include "starocean/xsk/frame_pool.h"
 #include "starocean/xsk/receive_filter.h"
@@ -42,7 +43,8 @@ struct PortOptions {
   // kAuto: on drivers whose peer is a Linux host that leaves checksums to hardware that never comes.
   FinishChecksums finish_checksums = FinishChecksums::kAuto;
   bool busy_poll = false;
-  bool stamp_arrival = false;  // xsk/arrival.h
+  bool stamp_arrival = false;                // xsk/arrival.h
+  std::optional<EgressOptions> egress = {};  // a rate, queues, classes
   // What of its traffic is taken when it is attached; steer() changes it.
   xsk::ClaimMode claim = xsk::ClaimMode::kWholeInterface;
 
@@ -85,7 +87,8 @@ class AttachedPort {
   // Whether a device of this MTU can be served in the mode that was attached.
   bool carries(uint32_t mtu_bytes) const;
   void stop_receiving();
-  void close(xsk::FramePool& pool);
+  // Returns how many packets were still waiting to be sent.
+  uint64_t close(xsk::FramePool& pool);
 
   uint32_t ifindex() const { return ifindex_; }
   bool multi_buffer() const { return multi_buffer_; }

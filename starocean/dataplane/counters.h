@@ -68,6 +68,9 @@ namespace starocean::dataplane {
   X(drop_egress_mtu, "packets", "longer than the egress interface's MTU allows")                  \
   X(drop_fragments, "packets",                                                                    \
     "too many frames long: more than one and no multi-buffer at the egress, or more than 18")     \
+  X(ecn_marked, "packets", "marked instead of dropped, waiting to be sent (`egress`)")            \
+  X(drop_queue_full, "packets", "no room among those that wait to be sent (`egress: limit`)")     \
+  X(drop_queue_delay, "packets", "waited too long to be sent (`egress: target`)")                 \
   X(drop_tx_full, "packets", "transmit ring still full after bounded retries")                    \
   X(drop_no_frame, "packets", "no free frame for a flooded copy")                                 \
   X(drop_handoff_full, "packets", "ring to the worker that owns the egress queue is full")        \

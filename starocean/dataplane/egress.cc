@@ -5,6 +5,12 @@
 #include <cstring>
 
 namespace starocean::dataplane {
+namespace {
+
+// Frames in a device's transmit ring, where an interface has queues but no rate.
+constexpr uint64_t kMostInDevice = 256;
+
+}  // namespace
 
 Egress::Egress(WorkerId self, xsk::FramePool& pool, HandoffMesh& mesh,
                WorkerCounters& worker_counters)
@@ -20,11 +26,13 @@ Egress::Egress(WorkerId self, xsk::FramePool& pool, HandoffMesh& mesh,
 
 void Egress::adopt(const Snapshot* snapshot) {
   dirty_.clear();
+  scheduled_.clear();
   snapshot_ = snapshot;
   // All of them: one that was down may hold packets from before.
   for (PortQueue* queue : snapshot->worker_queues[self_.index()]) {
     queue->tx_dirty = true;
     dirty_.push_back(queue);
+    if (queue->scheduler) scheduled_.push_back(queue);
   }
 }
 
@@ -52,12 +60,47 @@ void Egress::send(Packet& packet, const Port& to) {
 }
 
 void Egress::transmit(Packet& packet, const Port& to, PortQueue& queue) {
+  if (!queue.scheduler) [[likely]]
+    return put_in_ring(packet, to.id, queue);
+  queue.scheduler->enqueue(packet, umem_.bytes(packet.head), now_ns_,
+                           [&](Packet& full) { drop(full, to.id, PortCounter::drop_queue_full); });
+}
+
+void Egress::serve_schedulers() {
+  for (PortQueue* queue : scheduled_) {
+    if (queue->scheduler->packets() != 0 && snapshot_->ports[queue->port.index()].up) serve(*queue);
+  }
+}
+
+// Without a rate, only as much is given to the device as it takes soon: what waits should wait here.
+void Egress::serve(PortQueue& queue) {
+  EgressScheduler& scheduler = *queue.scheduler;
+  const uint64_t most_in_device = scheduler.options().rate_bps == 0 ? kMostInDevice : UINT64_MAX;
+  Packet packet;
+  while (queue.socket->can_transmit(kMaxTransmitBuffers) &&
+         queue.socket->frames_in_transmit() < most_in_device &&
+         scheduler.dequeue(
+             now_ns_, packet, rest_, [&](const xsk::Buffer& buffer) { return umem_.bytes(buffer); },
+             [&](Packet& late) { drop(late, queue.port, PortCounter::drop_queue_delay); })) {
+    put_in_ring(packet, queue.port, queue);
+  }
+}
+
+uint64_t Egress::next_release_ns() const {
+  uint64_t next_ns = EgressScheduler::kNever;
+  for (const PortQueue* queue : scheduled_) {
+    next_ns = std::min(next_ns, queue->scheduler->ready_ns());
+  }
+  return next_ns;
+}
+
+void Egress::put_in_ring(Packet& packet, PortId to, PortQueue& queue) {
   xsk::XskSocket& socket = *queue.socket;
   const uint32_t buffers = packet.buffers();
   if (!socket.can_transmit(buffers)) [[unlikely]] {
     socket.flush(pool_);
     if (!socket.can_transmit(buffers)) {
-      drop(packet, to.id, PortCounter::drop_tx_full);
+      drop(packet, to, PortCounter::drop_tx_full);
       return;
     }
   }
@@ -65,7 +108,7 @@ void Egress::transmit(Packet& packet, const Port& to, PortQueue& queue) {
     queue.tx_dirty = true;
     dirty_.push_back(&queue);
   }
-  PortCounters& port = counters(to.id);
+  PortCounters& port = counters(to);
   port.add(PortCounter::tx_packets);
   port.add(PortCounter::tx_bytes, packet.len_bytes);
   socket.transmit(std::move(packet.head), !packet.rest.empty());

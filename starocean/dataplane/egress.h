@@ -25,6 +25,9 @@ class Egress {
   // Takes the new configuration; does not touch queues of the old one, which may be gone.
   void adopt(const Snapshot* snapshot);
 
+  // When it is, for what waits to be sent.
+  void begin_turn(uint64_t now_ns) { now_ns_ = now_ns; }
+
   // To one port, through this worker's queue or its owner's.
   void send(Packet& packet, const Port& to);
   // To all members of the bridge that are up, except the port it came from.
@@ -54,6 +57,10 @@ class Egress {
   uint32_t take_handoffs();
   // Packets that Linux sent on TAP devices of ours: as many as fit into `batch`, which is empty.
   uint32_t take_from_linux(RoutedBatch& batch);
+  // Sends what waits and may leave now, of interfaces with a rate or classes (egress_scheduler.h).
+  void serve_schedulers();
+  // When the next of them may leave; EgressScheduler::kNever when none waits.
+  uint64_t next_release_ns() const;
   // Starts transmission on every queue that got packets, and wakes the workers that got some. Returns
   // false when a transmit ring is not drained yet.
   bool flush();
@@ -64,6 +71,8 @@ class Egress {
  private:
   PortCounter refusal(const Packet& packet, const Port& to) const;
   void transmit(Packet& packet, const Port& to, PortQueue& queue);
+  void put_in_ring(Packet& packet, PortId to, PortQueue& queue);
+  void serve(PortQueue& queue);
   void hand_off(Packet& packet, const Port& to, PortQueue& queue);
   uint32_t take_from(HandoffRing& ring);
   void resume(Packet& packet, const HandoffItem& item);
@@ -80,6 +89,8 @@ class Egress {
   std::unique_ptr<PortCounters[]> counters_;
   std::array<xsk::Buffer, kMaxBuffers> rest_;  // of the packet being copied or taken over
   std::vector<PortQueue*> dirty_;
+  std::vector<PortQueue*> scheduled_;  // those of its own that have a scheduler
+  uint64_t now_ns_ = 0;
   std::vector<bool>
       woken_;  // by worker: got packets this turn; the last entry is the control thread
 };

@@ -192,7 +192,8 @@ void Engine::close_port(PortState& state) {
     const QueueCounters::Values last = AttachedPort::counters(*queue);
     for (size_t i = 0; i < last.size(); ++i) past[i] += last[i];
   }
-  state.attached->close(*control_pool_);
+  const uint64_t unsent = state.attached->close(*control_pool_);
+  control_counters_[state.id.index()].add(PortCounter::drop_egress_down, unsent);
   state.attached.reset();
 }
 
@@ -325,6 +326,11 @@ Port Engine::compile_port(const PortState& state) const {
   port.mac = state.link.mac;
   const auto& queues = state.attached->queues();
   for (const auto& worker : workers_) {
+    // One queue of packets, and so one order, for all of the interface.
+    if (queues[0]->scheduler) {
+      port.tx_queue.push_back(queues[0].get());
+      continue;
+    }
     // Its own queue, or one of the others', spread over them. A device may have fewer transmit queues
     // than receive queues.
     const size_t usable = std::min<size_t>(queues.size(), std::max(state.link.tx_queues, 1u));

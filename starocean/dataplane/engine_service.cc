@@ -256,6 +256,7 @@ FrameCensus Engine::census() const {
     for (const auto& queue : state.attached->queues()) {
       census.in_rx += queue->socket->frames_in_receive();
       census.in_tx += queue->socket->frames_in_transmit();
+      if (queue->scheduler) census.in_flight += queue->scheduler->frames();
     }
   }
   for (const auto& worker : workers_) {

@@ -10,6 +10,7 @@
 #include "starocean/base/ids.h"
 #include "starocean/dataplane/bridge_macs.h"
 #include "starocean/dataplane/bridge_rules.h"
+#include "starocean/dataplane/egress_scheduler.h"
 #include "starocean/net/ip_prefix.h"
 #include "starocean/table/fib.h"
 #include "starocean/xsk/socket.h"
@@ -23,6 +24,8 @@ struct PortQueue {
   QueueId queue;
   WorkerId owner;
   std::unique_ptr<xsk::XskSocket> socket;
+  // What waits to be sent; none: everything is sent at once. Then all that leaves by this port leaves by this queue.
+  std::unique_ptr<EgressScheduler> scheduler;
   bool tx_dirty = false;
 };
 

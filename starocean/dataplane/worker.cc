@@ -31,10 +31,10 @@ constexpr int kRelaxations = 32;
 constexpr uint32_t kLooksUntilReap = 64;
 // A net below the doorbell and the kernel's readiness: should either ever fail, work waits that long, and
 // it is counted.
-constexpr int kSleepMs = 1000;
+constexpr uint64_t kSleepNs = kNsPerSecond;
 // A wake-up that comes later than its work by more than that is none.
-constexpr int kLateMs = 20;
-constexpr int kRetryMs = 1;
+constexpr uint64_t kLateNs = 20 * kNsPerMs;
+constexpr uint64_t kRetryNs = kNsPerMs;
 
 }  // namespace
 
@@ -121,6 +121,7 @@ void Worker::adopt(const Snapshot& snapshot) {
 
 uint32_t Worker::turn() {
   uint32_t packets = 0;
+  egress_.begin_turn(now_ns_);
   const bool scarce = starving_ || pool_.scarce();
   starving_ = false;
   for (PortQueue* queue : queues_) {
@@ -134,6 +135,7 @@ uint32_t Worker::turn() {
   packets += receive_from_linux();
   if (router_.waiting()) router_.serve(*snapshot_, now_ns_);
   packets += egress_.take_handoffs();
+  egress_.serve_schedulers();
   transmit_pending_ = !egress_.flush();
   return packets;
 }
@@ -175,7 +177,11 @@ void Worker::idle(uint64_t now_ns) {
   if (idle_since_ns_ == 0) idle_since_ns_ = now_ns;
   const bool looks_on = poll_ == PollMode::kBusy ||
                         (poll_ == PollMode::kAdaptive && now_ns - idle_since_ns_ < spin_ns_);
-  if (!looks_on) return sleep(now_ns);
+  // What may leave very soon is waited for awake: a sleep is not so exact.
+  const uint64_t release_ns = egress_.next_release_ns();
+  const bool release_is_near =
+      release_ns != EgressScheduler::kNever && release_ns < now_ns + kLeastSpinNs;
+  if (!looks_on && !release_is_near) return sleep(now_ns);
   if (++looks_in_vain_ == kLooksUntilReap) reap_all();
   for (int i = 0; i < kRelaxations; ++i) cpu_relax();
 }
@@ -190,16 +196,23 @@ bool Worker::has_work() {
   return false;
 }
 
-int Worker::sleep_limit_ms() const {
+uint64_t Worker::sleep_limit_ns(uint64_t now_ns) const {
   // Neither a transmit ring that the kernel did not drain nor a want of frames announces its end, nor does a
   // neighbour that has been found.
-  return transmit_pending_ || starving_ || router_.waiting() ? kRetryMs : kSleepMs;
+  const bool comes_back = transmit_pending_ || starving_ || router_.waiting();
+  const uint64_t limit_ns = comes_back ? kRetryNs : kSleepNs;
+  const uint64_t release_ns = egress_.next_release_ns();
+  if (release_ns == EgressScheduler::kNever) return limit_ns;
+  // What no longer waits for its time waits for the device, which does not announce that it has room.
+  return std::min(limit_ns, release_ns > now_ns ? release_ns - now_ns : kRetryNs);
 }
 
 // Without epoll, on purpose: it stays in the wait queue of each socket, and the kernel goes through that for
 // every packet that has been sent (sock_wfree) and every batch received, on the CPU that does the work.
-int Worker::block(int timeout_ms) {
-  return ::poll(watched_.data(), watched_.size(), timeout_ms);
+int Worker::block(uint64_t timeout_ns) {
+  const timespec timeout{static_cast<time_t>(timeout_ns / kNsPerSecond),
+                         static_cast<long>(timeout_ns % kNsPerSecond)};
+  return ::ppoll(watched_.data(), watched_.size(), &timeout, nullptr);
 }
 
 void Worker::sleep(uint64_t now_ns) {
@@ -213,13 +226,13 @@ void Worker::sleep(uint64_t now_ns) {
   ring::Qsbr::Reader& reader = shared_.qsbr.reader(id_.index());
   sleeping_.store(true, std::memory_order_relaxed);
   counters_.add(WorkerCounter::sleeps);
-  const int limit_ms = sleep_limit_ms();
+  const uint64_t limit_ns = sleep_limit_ns(now_ns);
   reader.offline();
-  const int ready = block(limit_ms);
+  const int ready = block(limit_ns);
   reader.online();
   // Work and no wake-up: it is on its way, if the work has come just now. has_work() asks for a new
   // snapshot first, since sockets of the one before may have gone while this worker was offline.
-  if (ready == 0 && limit_ms == kSleepMs && has_work() && block(kLateMs) == 0) {
+  if (ready == 0 && limit_ns == kSleepNs && has_work() && block(kLateNs) == 0) {
     counters_.add(WorkerCounter::lost_wakeups);
   }
   sleeping_.store(false, std::memory_order_relaxed);

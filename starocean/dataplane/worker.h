@@ -84,9 +84,9 @@ class Worker {
   void reap_all();
   void idle(uint64_t now_ns);
   void sleep(uint64_t now_ns);
-  int block(int timeout_ms);
+  int block(uint64_t timeout_ns);
   bool has_work();
-  int sleep_limit_ms() const;
+  uint64_t sleep_limit_ns(uint64_t now_ns) const;
 
   const WorkerId id_;
   const int cpu_;
