@@ -83,7 +83,7 @@ InterfaceMirror::Effect InterfaceMirror::apply(std::span<const std::byte> messag
 InterfaceMirror::Effect InterfaceMirror::apply_link(std::span<const std::byte> message) {
   const auto link = xsk::parse_link(message);
   if (!link) return {};
-  Effect effect{.ifindex = link->ifindex};
+  Effect effect{.ifindex = link->ifindex, .link = true};
   std::erase(unseen_links_, link->ifindex);
   if (link->removed) {
     effect.removed = interfaces_.erase(link->ifindex) != 0;

@@ -39,6 +39,7 @@ class InterfaceMirror {
   // What an event means for routes: which the kernel has changed without telling.
   struct Effect {
     uint32_t ifindex = 0;    // 0: nothing
+    bool link = false;       // the message was about the link itself
     bool removed = false;    // the device is gone
     bool went_down = false;  // administratively
     bool appeared = false;

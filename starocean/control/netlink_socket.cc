@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -136,11 +137,27 @@ Status NetlinkDump::reopen() {
   return {};
 }
 
+Status NetlinkDump::wait_for_kernel() {
+  alignas(nlmsghdr) std::array<char, 64> buffer{};
+  nlmsghdr* const request = mnl_nlmsg_put_header(buffer.data());
+  request->nlmsg_type = RTM_GETLINK;
+  request->nlmsg_flags = NLM_F_REQUEST;
+  request->nlmsg_seq = ++sequence_;  // read() passes over the answer
+  constexpr int kLoopback = 1;
+  static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)))->ifi_index =
+      kLoopback;
+  if (mnl_socket_sendto(socket_.get(), request, request->nlmsg_len) < 0) {
+    return fail_system("cannot ask the kernel about a link", errno);
+  }
+  return {};
+}
+
 Status NetlinkDump::start(nlmsghdr* request) {
   // The kernel makes one list a socket at a time, and this is how to end it.
   if (running_) {
     if (const Status opened = reopen(); !opened) return fail(opened.error());
   }
+  if (const Status waited = wait_for_kernel(); !waited) return fail(waited.error());
   request->nlmsg_flags = static_cast<uint16_t>(request->nlmsg_flags | NLM_F_REQUEST | NLM_F_DUMP);
   request->nlmsg_seq = ++sequence_;
   interrupted_ = false;

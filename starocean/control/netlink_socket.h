@@ -54,7 +54,8 @@ class NetlinkDump {
  public:
   static Result<NetlinkDump> open();
 
-  // Sends `request` (NLM_F_REQUEST | NLM_F_DUMP are added), which ends a list that is under way.
+  // Sends `request` (NLM_F_REQUEST | NLM_F_DUMP are added), which ends a list that is under way. What is listed is no
+  // older than the news that have been read.
   Status start(nlmsghdr* request);
   enum class State { kMore, kDone, kInterrupted, kFailed };
   // One piece, of up to 32 KiB. kInterrupted: done, but what was listed changed meanwhile and may be incomplete
@@ -64,6 +65,11 @@ class NetlinkDump {
 
  private:
   Status reopen();
+  // Returns when the kernel has done all that belongs to the news that have been read. It tells of a link or an
+  // address first and then puts routes right (net/core/dev.c, __dev_notify_flags; net/ipv4/devinet.c,
+  // __inet_del_ifa), both under one lock (RTNL), but lists routes without that lock: a list made at once could show
+  // what was before. A question about a link takes the lock, and is answered within the system call.
+  Status wait_for_kernel();
 
   xsk::NetlinkSocket socket_;
   std::vector<std::byte> buffer_;

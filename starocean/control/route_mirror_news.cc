@@ -103,8 +103,12 @@ void RouteMirror::Impl::on_interface(const InterfaceMirror::Effect& effect) {
     if (effect.ifindex == NetconfMessage::kAll) return values_.all_interfaces_changed();
     return values_.interface_changed(effect.ifindex);
   }
+  // IPv6 brings the dead back when the link is ready, which may be after it is up and shows in no flag
+  // (net/ipv6/addrconf.c, addrconf_notify); the kernel then tells of the link once more.
+  const bool revived = effect.link && interfaces_.forwards(effect.ifindex, net::IpFamily::kIpv6) &&
+                       values_.has_dead_hop(effect.ifindex);
   const bool silent_change =
-      effect.removed || effect.went_down || effect.came_up || effect.carrier_changed;
+      effect.removed || effect.went_down || effect.came_up || effect.carrier_changed || revived;
   if (effect.removed || effect.went_down) {
     values_.retire_of_device(effect.ifindex, effect.removed);
   }

@@ -252,6 +252,14 @@ void RouteValues::retire_of_device(uint32_t ifindex, bool gone) {
   }
 }
 
+bool RouteValues::has_dead_hop(uint32_t ifindex) const {
+  return std::ranges::any_of(values_, [&](const auto& value) {
+    return value != nullptr && std::ranges::any_of(value->hops, [&](const RouteHop& hop) {
+             return hop.dead && hop.ifindex == ifindex;
+           });
+  });
+}
+
 bool RouteValues::retire_of_source(const net::Ipv6Address& address, uint32_t ifindex) {
   bool elsewhere = false;
   for (ValueIndex index = 1; index < values_.size(); ++index) {

@@ -76,6 +76,8 @@ class RouteValues {
   // more (net/ipv4/fib_semantics.c, fib_sync_down_dev): routes all of whose next hops are on such devices. A device
   // that is gone takes even those with it that have others.
   void retire_of_device(uint32_t ifindex, bool gone);
+  // Whether a next hop on this device was dead by the last that the kernel told of it.
+  bool has_dead_hop(uint32_t ifindex) const;
   // IPv4: what the kernel removes when an address goes that no interface has any more: routes with that source
   // (fib_sync_down_addr). True if some of them do not lead through the device.
   bool retire_of_source(const net::Ipv6Address& address, uint32_t ifindex);
