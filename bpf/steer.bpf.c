@@ -176,8 +176,8 @@ static __always_inline int ip4_is_transit(struct cursor *cursor)
 	struct iphdr *ip = take(cursor, sizeof(*ip));
 	struct steer_address address = {.word = {0, 0, bpf_htonl(0xffff), 0}};
 
-	/* Class D and E: 224.0.0.0 and above, multicast, reserved, and the limited broadcast. */
-	if (!ip || (ip->daddr & bpf_htonl(0xe0000000)) == bpf_htonl(0xe0000000))
+	/* Multicast, and the limited broadcast. */
+	if (!ip || (ip->daddr & bpf_htonl(0xf0000000)) == bpf_htonl(0xe0000000) || ip->daddr == 0xffffffff)
 		return 0;
 	address.word[3] = ip->daddr;
 	return !is_local(&address);

@@ -80,7 +80,8 @@ std::vector<std::string> good_values(const SchemaKey& key) {
     case kRate:
       return {"8K", "500M", "1000G"};
     case kDuration:
-      return {std::to_string(key.min) + "ms", "300s", "5m", "1h"};
+      return {std::to_string(key.min) + "ms", std::to_string(key.max) + "ms",
+              key.max >= 3'600'000 ? "1h" : "1s"};
     case kText:
       if (key.format == TextFormat::kHostPort)
         return {"127.0.0.1:30088", "'[::1]:1'", "a-b.c:65535"};
