@@ -30,8 +30,8 @@ struct EgressClassOptions {
   std::string name;
   bool strict = false;
   uint32_t weight = 1;  // of those that are not strict
-  std::vector<uint8_t> dscps;
-  FqCodelOptions queue;
+  std::vector<uint8_t> dscps = {};
+  FqCodelOptions queue = {};
 
   bool operator==(const EgressClassOptions&) const = default;
 };
@@ -39,7 +39,7 @@ struct EgressClassOptions {
 struct EgressOptions {
   uint64_t rate_bps = 0;  // bits per second; 0: as fast as the interface takes it
   uint32_t overhead_bytes = 0;
-  std::vector<EgressClassOptions> classes;  // at least one; the last takes what no other does
+  std::vector<EgressClassOptions> classes = {};  // at least one; the last takes what no other does
 
   bool operator==(const EgressOptions&) const = default;
 };
