@@ -96,7 +96,7 @@ TEST(RenderJson, EveryDropReasonIsListed) {
     reasons += info.name.starts_with(dataplane::kDropPrefix) ? 1 : 0;
   }
   EXPECT_EQ(json["drops"].size(), reasons);
-  EXPECT_EQ(json["drops"][0]["reason"], "runt");
+  EXPECT_EQ(json["drops"][0]["reason"], "not_ours");
 }
 
 TEST(RenderJson, KernelDropsAreSummedOverQueues) {

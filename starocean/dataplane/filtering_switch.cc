@@ -60,14 +60,19 @@ void FilteringSwitch::process(Batch& batch, const SwitchTurn& turn, RoutedBatch&
 void FilteringSwitch::classify_all(Batch& batch, const Port& in, const Bridge& bridge,
                                    const SwitchTurn& turn) {
   const table::MacTable& macs = bridge.macs->table();
+  const BridgeRules& rules = *bridge.rules;
   for (uint32_t i = 0; i < batch.count; ++i) {
     Packet& packet = batch.packets[i];
-    vlans_[i] = bridge.rules->vlan_aware ? classify(packet, turn.umem, *in.member) : FrameVlan();
+    if (rules.vlan_aware) {
+      classify(packet, turn.umem, *in.member, vlans_[i]);
+    } else {
+      vlans_[i] = FrameVlan();
+    }
     if (packet.head.len_bytes < kEthernetHeaderBytes) continue;
     const std::byte* header = turn.umem.data(packet.head);
     packet.destination = load_mac(header).as_u64();
     packet.source = load_mac(header + net::MacAddress::kSize).as_u64();
-    const BridgeId domain = learning_domain(bridge.rules.get(), bridge.id, vlans_[i].vlan);
+    const BridgeId domain = learning_domain(&rules, bridge.id, vlans_[i].vlan);
     macs.prefetch(domain, packet.source);
     macs.prefetch(domain, packet.destination);
   }

@@ -7,8 +7,6 @@
 namespace starocean::dataplane {
 namespace {
 
-constexpr uint16_t kVlanMask = 0x0fff;
-constexpr uint16_t kPriorityMask = 0xf000;
 constexpr size_t kMacsBytes = 2 * net::MacAddress::kSize;
 constexpr uint16_t kTagBytes = 4;
 
@@ -23,34 +21,6 @@ Tag* tag_at(const Packet& packet, const xsk::Umem& umem) {
 }
 
 }  // namespace
-
-FrameVlan classify(const Packet& packet, const xsk::Umem& umem, const BridgeMember& from) {
-  FrameVlan frame;
-  const auto* ethernet = net::view<net::EthernetHeader>(umem.bytes(packet.head));
-  if (ethernet == nullptr) {
-    frame.refusal = PortCounter::drop_runt;
-    return frame;
-  }
-  if (!from.tunnel && ethernet->ethertype.host() == from.tag_type) {
-    const auto* vlan =
-        net::view<net::VlanHeader>(umem.bytes(packet.head), sizeof(net::EthernetHeader));
-    if (vlan == nullptr) {
-      frame.refusal = PortCounter::drop_runt;
-      return frame;
-    }
-    const uint16_t control = vlan->tci.host();
-    frame.tag_type = from.tag_type;
-    frame.tag_vlan = control & kVlanMask;
-    frame.priority = control & kPriorityMask;
-  }
-  frame.vlan = frame.tag_vlan != 0 ? frame.tag_vlan : from.untagged;
-  if (frame.vlan == kNoVlan) {
-    frame.refusal = PortCounter::drop_untagged;
-  } else if (!from.vlans[frame.vlan]) {
-    frame.refusal = PortCounter::drop_vlan_not_allowed;
-  }
-  return frame;
-}
 
 bool push_tag(Packet& packet, const xsk::Umem& umem, net::VlanTag tag) {
   if (packet.head.offset_bytes < kTagBytes) return false;
@@ -72,16 +42,15 @@ void untag(Packet& packet, const xsk::Umem& umem, const FrameVlan& now) {
   packet.len_bytes -= kTagBytes;
 }
 
-bool retag(Packet& packet, const xsk::Umem& umem, const FrameVlan& now, const BridgeMember& to) {
+bool change_tag(Packet& packet, const xsk::Umem& umem, const FrameVlan& now,
+                const BridgeMember& to) {
   if (to.untagged == now.vlan) {
     untag(packet, umem, now);
     return true;
   }
   const auto control = static_cast<uint16_t>(now.priority | now.vlan);
   if (now.tag_type == 0) return push_tag(packet, umem, {to.tag_type, control});
-  if (now.tag_type != to.tag_type || now.tag_vlan != now.vlan) {
-    *tag_at(packet, umem) = {be16(to.tag_type), be16(control)};
-  }
+  *tag_at(packet, umem) = {be16(to.tag_type), be16(control)};
   return true;
 }
 

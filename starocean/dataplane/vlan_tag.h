@@ -24,6 +24,7 @@
 #include "starocean/dataplane/bridge_rules.h"
 #include "starocean/dataplane/counters.h"
 #include "starocean/dataplane/packet.h"
+#include "starocean/net/view.h"
 
 namespace starocean::dataplane {
 
@@ -35,12 +36,50 @@ struct FrameVlan {
   PortCounter refusal = PortCounter::kCount;  // why the frame is dropped; kCount: it is not
 };
 
-// Where the frame comes from: a member of a VLAN-aware bridge.
-FrameVlan classify(const Packet& packet, const xsk::Umem& umem, const BridgeMember& from);
+// What the frame is that comes from this member of a VLAN-aware bridge.
+inline void classify(const Packet& packet, const xsk::Umem& umem, const BridgeMember& from,
+                     FrameVlan& frame) {
+  constexpr uint16_t kVlanMask = 0x0fff, kPriorityMask = 0xf000;
+  frame = FrameVlan();
+  const net::ConstBytes bytes = umem.bytes(packet.head);
+  const auto* ethernet = net::view<net::EthernetHeader>(bytes);
+  if (ethernet == nullptr) [[unlikely]] {
+    frame.refusal = PortCounter::drop_runt;
+    return;
+  }
+  uint16_t number = from.untagged;
+  if (ethernet->ethertype.host() == from.tag_type && !from.tunnel) {
+    const auto* vlan = net::view<net::VlanHeader>(bytes, sizeof(net::EthernetHeader));
+    if (vlan == nullptr) [[unlikely]] {
+      frame.refusal = PortCounter::drop_runt;
+      return;
+    }
+    const uint16_t control = vlan->tci.host();
+    frame.tag_type = from.tag_type;
+    frame.tag_vlan = control & kVlanMask;
+    frame.priority = control & kPriorityMask;
+    if ((control & kVlanMask) != 0) number = control & kVlanMask;
+  }
+  frame.vlan = number;
+  if (!from.vlans[number]) [[unlikely]] {
+    frame.refusal =
+        number == kNoVlan ? PortCounter::drop_untagged : PortCounter::drop_vlan_not_allowed;
+  }
+}
 
+// The part of retag() that has something to change.
+bool change_tag(Packet& packet, const xsk::Umem& umem, const FrameVlan& now,
+                const BridgeMember& to);
 // Gives the frame the tag with which it leaves by a member that carries its VLAN, or takes it off. `now` says
 // what it has. False, with the frame unchanged, when there is no room before it.
-bool retag(Packet& packet, const xsk::Umem& umem, const FrameVlan& now, const BridgeMember& to);
+inline bool retag(Packet& packet, const xsk::Umem& umem, const FrameVlan& now,
+                  const BridgeMember& to) {
+  const bool leaves_untagged = to.untagged == now.vlan;
+  const bool is_right = leaves_untagged
+                            ? now.tag_type == 0
+                            : now.tag_type == to.tag_type && now.tag_vlan == now.vlan;
+  return is_right || change_tag(packet, umem, now, to);
+}
 // Puts a tag on. False, with the frame unchanged, when there is no room before it.
 bool push_tag(Packet& packet, const xsk::Umem& umem, net::VlanTag tag);
 // Takes the tag off that the frame bears.

@@ -126,7 +126,7 @@ GroupMessage parse_pim(ConstBytes frame, const ParsedPacket& packet) {
 }
 
 bool is_mld(uint8_t type) {
-  return (type >= kMldQuery && type <= kMldDone) || type == kMldReportV2;
+  return type == kMldQuery || type == kMldReport || type == kMldDone || type == kMldReportV2;
 }
 
 }  // namespace
