@@ -294,7 +294,12 @@ void RoutingManager::tell_local_addresses() {
   std::set<net::Ipv6Address> next;
   for (const auto& [ifindex, interface] : mirror_->interfaces().all()) {
     for (const auto* list : {&interface.addresses4, &interface.addresses6}) {
-      for (const InterfaceAddress& one : *list) next.insert(one.address);
+      for (const InterfaceAddress& one : *list) {
+        const bool loopback = one.address.is_loopback() ||
+                              (one.address.is_mapped() &&
+                               net::Ipv4Address(one.address.embedded_ipv4()).is_loopback());
+        if (!loopback) next.insert(one.address);  // what comes to that from a wire is a martian
+      }
     }
   }
   for (const net::Ipv6Address& address : next) {
