@@ -1,8 +1,8 @@
-// Longest prefix match for IPv6: an array of 2^24 words for the first 24 bits, then a node for each eight bits
-// that longer prefixes lie in. See lpm_trie.h for shape and concurrency, lpm_table.h for what the writer calls.
-// Values have 24 bits, 0 is none.
+// Longest prefix match for IPv6: a word for each value of the first 24 bits (lpm_root.h), then nodes: one for the next
+// eight bits, and mostly one for sixteen at a time after that. See lpm_trie.h for shape and concurrency, lpm_table.h
+// for what the writer calls. Values have 24 bits, 0 is none.
 //
-// Memory: 64 MiB of address space, of which what is in use (2000::/3) takes 8; 64 bytes for most nodes; and 27
+// Memory: 96 MiB of address space, of which what is in use (2000::/3) takes 4; 64 bytes for most nodes; and 27
 // to 54 bytes a route for the writer's map.
 #pragma once
 
@@ -56,29 +56,47 @@ inline void Lpm6::lookup(std::span<const net::Ipv6Address> addresses,
   }
 }
 
-// Level by level: what one address waits for, the next ones' loads overlap. Those that have arrived drop out.
+// Level by level, so that what one address waits for overlaps with what the others do. Those that have arrived drop
+// out. Where a node over 16 bits has been too small, there are two over eight.
 inline void Lpm6::lookup_lanes(const net::Ipv6Address* addresses, uint32_t* values,
                                size_t count) const {
-  const std::atomic<lpm::Word>* const first = trie().first();
+  const lpm::Root::View root = trie().root();
+  const lpm::Arena& arena = trie().arena();
   const lpm::Word otherwise = trie().default_word();
   uint8_t open[kLanes];
   size_t left = 0;
+  const auto keep_if_open = [&](uint8_t lane, lpm::Word word, size_t& kept) {
+    values[lane] = word;
+    open[kept] = lane;
+    kept += lpm::is_node(word);
+  };
   for (size_t i = 0; i < count; ++i) {
     const auto& bytes = addresses[i].bytes();
     const uint32_t top = uint32_t{bytes[0]} << 16 | uint32_t{bytes[1]} << 8 | bytes[2];
-    values[i] = first[top].load(std::memory_order_acquire);
-    open[left] = static_cast<uint8_t>(i);
-    left += lpm::is_node(values[i]);
+    keep_if_open(static_cast<uint8_t>(i), root[top], left);
   }
-  for (size_t byte = lpm::Trie::kFirstBits / 8; left > 0; ++byte) {
-    size_t still = 0;
+  size_t still = 0;
+  for (size_t k = 0; k < left; ++k) {
+    const uint8_t i = open[k];
+    const lpm::Word word = lpm::Trie::step8(arena, values[i], addresses[i].bytes()[3]);
+    __builtin_prefetch(arena.line(lpm::value_of(word)));
+    keep_if_open(i, word, still);
+  }
+  for (size_t byte = 4; still > 0; byte += 2) {
+    left = std::exchange(still, 0);
     for (size_t k = 0; k < left; ++k) {
       const uint8_t i = open[k];
-      values[i] = lpm::Trie::step(trie().arena(), values[i], addresses[i].bytes()[byte]);
-      open[still] = i;
-      still += lpm::is_node(values[i]);
+      const auto& bytes = addresses[i].bytes();
+      lpm::Word word = values[i];
+      if (lpm::tag_of(word) == lpm::kPairTag) [[likely]] {
+        const auto pair = static_cast<uint16_t>(bytes[byte] << 8 | bytes[byte + 1]);
+        word = lpm::Trie::step16(arena, word, pair);
+      } else {
+        word = lpm::Trie::step8(arena, word, bytes[byte]);
+        if (lpm::is_node(word)) word = lpm::Trie::step8(arena, word, bytes[byte + 1]);
+      }
+      keep_if_open(i, word, still);
     }
-    left = still;
   }
   for (size_t i = 0; i < count; ++i) {
     values[i] = lpm::value_of(values[i] != 0 ? values[i] : otherwise);
