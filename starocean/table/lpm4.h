@@ -30,31 +30,35 @@ class Lpm4 : public lpm::Table<lpm::Slot4> {
   void lookup(std::span<const uint32_t> addresses, std::span<uint32_t> values) const;
 
  private:
+  static constexpr size_t kLanes = 64;
+
   explicit Lpm4(Table&& table) : Table(std::move(table)) {}
+  void lookup_lanes(const uint32_t* addresses, uint32_t* values, size_t count) const;
 };
 
-// The first loop's loads depend on nothing: the CPU has as many of them under way as it can. Few batches have an
-// address in a node, and fewer go on to the last loop.
 inline void Lpm4::lookup(std::span<const uint32_t> addresses, std::span<uint32_t> values) const {
   SO_DCHECK(addresses.size() == values.size(), "a value for each address");
+  for (size_t at = 0; at < addresses.size(); at += kLanes) {
+    const size_t rest = addresses.size() - at;
+    lookup_lanes(addresses.data() + at, values.data() + at, rest < kLanes ? rest : kLanes);
+  }
+}
+
+// Prefetches wait for nothing: all words are under way at once. Nothing is read again that has just been stored, so that
+// the CPU goes on to the next batch meanwhile. Few addresses are in a node.
+inline void Lpm4::lookup_lanes(const uint32_t* addresses, uint32_t* values, size_t count) const {
   const lpm::Root::View root = trie().root();
   const lpm::Word otherwise = trie().default_word();
-  const size_t count = addresses.size();
-  lpm::Word highest = 0;
+  uint64_t in_node = 0;
+  for (size_t i = 0; i < count; ++i) root.prefetch(addresses[i] >> 8);
   for (size_t i = 0; i < count; ++i) {
     const lpm::Word word = root[addresses[i] >> 8];
-    highest = word > highest ? word : highest;
-    values[i] = word;
+    in_node |= uint64_t{lpm::is_node(word)} << i;
+    values[i] = lpm::value_of(word != 0 ? word : otherwise);
   }
-  if (lpm::is_node(highest)) {
-    for (size_t i = 0; i < count; ++i) {
-      if (!lpm::is_node(values[i])) continue;
-      const auto byte = static_cast<uint8_t>(addresses[i]);
-      values[i] = lpm::Trie::step8(trie().arena(), values[i], byte);
-    }
-  }
-  for (size_t i = 0; i < count; ++i) {
-    values[i] = lpm::value_of(values[i] != 0 ? values[i] : otherwise);
+  for (; in_node != 0; in_node &= in_node - 1) {
+    const auto i = static_cast<uint32_t>(__builtin_ctzll(in_node));
+    values[i] = lookup(addresses[i]);
   }
   if (otherwise == trie().default_word()) [[likely]]
     return;

@@ -6,6 +6,7 @@
 // to 54 bytes a route for the writer's map.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -36,6 +37,16 @@ class Lpm6 : public lpm::Table<lpm::Slot6> {
   void lookup(std::span<const net::Ipv6Address> addresses, std::span<uint32_t> values) const;
 
  private:
+  // Some of the addresses of a batch.
+  struct Lanes {
+    void add(size_t lane, bool really) {
+      lanes[count] = static_cast<uint8_t>(lane);
+      count += really;
+    }
+    size_t count = 0;
+    std::array<uint8_t, kLanes + 1> lanes;
+  };
+
   explicit Lpm6(Table&& table) : Table(std::move(table)) {}
   void lookup_lanes(const net::Ipv6Address* addresses, uint32_t* values, size_t count) const;
 };
@@ -56,50 +67,56 @@ inline void Lpm6::lookup(std::span<const net::Ipv6Address> addresses,
   }
 }
 
-// Level by level, so that what one address waits for overlaps with what the others do. Those that have arrived drop
-// out. Where a node over 16 bits has been too small, there are two over eight.
+// Level by level, so that what one address waits for overlaps with what the others do. An address that has not arrived
+// is in one of two lists, by the kind of node that it is at; without branches, which nobody could predict.
 inline void Lpm6::lookup_lanes(const net::Ipv6Address* addresses, uint32_t* values,
                                size_t count) const {
+  using lpm::Trie;
   const lpm::Root::View root = trie().root();
   const lpm::Arena& arena = trie().arena();
   const lpm::Word otherwise = trie().default_word();
-  uint8_t open[kLanes];
-  size_t left = 0;
-  const auto keep_if_open = [&](uint8_t lane, lpm::Word word, size_t& kept) {
-    values[lane] = word;
-    open[kept] = lane;
-    kept += lpm::is_node(word);
-  };
+  std::array<uint64_t, kLanes> high;
+  std::array<lpm::Word, kLanes> words;
+  Lanes pairs, bytes, late;
   for (size_t i = 0; i < count; ++i) {
-    const auto& bytes = addresses[i].bytes();
-    const uint32_t top = uint32_t{bytes[0]} << 16 | uint32_t{bytes[1]} << 8 | bytes[2];
-    keep_if_open(static_cast<uint8_t>(i), root[top], left);
-  }
-  size_t still = 0;
-  for (size_t k = 0; k < left; ++k) {
-    const uint8_t i = open[k];
-    const lpm::Word word = lpm::Trie::step8(arena, values[i], addresses[i].bytes()[3]);
-    __builtin_prefetch(arena.line(lpm::value_of(word)));
-    keep_if_open(i, word, still);
-  }
-  for (size_t byte = 4; still > 0; byte += 2) {
-    left = std::exchange(still, 0);
-    for (size_t k = 0; k < left; ++k) {
-      const uint8_t i = open[k];
-      const auto& bytes = addresses[i].bytes();
-      lpm::Word word = values[i];
-      if (lpm::tag_of(word) == lpm::kPairTag) [[likely]] {
-        const auto pair = static_cast<uint16_t>(bytes[byte] << 8 | bytes[byte + 1]);
-        word = lpm::Trie::step16(arena, word, pair);
-      } else {
-        word = lpm::Trie::step8(arena, word, bytes[byte]);
-        if (lpm::is_node(word)) word = lpm::Trie::step8(arena, word, bytes[byte + 1]);
-      }
-      keep_if_open(i, word, still);
-    }
+    high[i] = bits(addresses[i]).high;
+    root.prefetch(static_cast<uint32_t>(high[i] >> 40));
   }
   for (size_t i = 0; i < count; ++i) {
-    values[i] = lpm::value_of(values[i] != 0 ? values[i] : otherwise);
+    words[i] = root[static_cast<uint32_t>(high[i] >> 40)];
+    bytes.add(i, lpm::is_node(words[i]));
+    Trie::prefetch8(arena, words[i], static_cast<uint8_t>(high[i] >> 32));
+  }
+  const size_t first = std::exchange(bytes.count, 0);
+  for (size_t k = 0; k < first; ++k) {
+    const size_t i = bytes.lanes[k];
+    words[i] = Trie::step8(arena, words[i], static_cast<uint8_t>(high[i] >> 32));
+    pairs.add(i, lpm::tag_of(words[i]) == lpm::kPairTag);
+    bytes.add(i, lpm::tag_of(words[i]) > lpm::kPairTag);
+    Trie::prefetch8(arena, words[i], static_cast<uint8_t>(high[i] >> 24));
+  }
+  for (size_t k = 0; k < bytes.count; ++k) {
+    const size_t i = bytes.lanes[k];
+    words[i] = Trie::step8(arena, words[i], static_cast<uint8_t>(high[i] >> 24));
+    late.add(i, lpm::is_node(words[i]));
+    Trie::prefetch8(arena, words[i], static_cast<uint8_t>(high[i] >> 16));
+  }
+  for (size_t k = 0; k < pairs.count; ++k) {
+    const size_t i = pairs.lanes[k];
+    words[i] = Trie::step16(arena, words[i], static_cast<uint16_t>(high[i] >> 16));
+  }
+  for (size_t k = 0; k < late.count; ++k) {
+    const size_t i = late.lanes[k];
+    words[i] = Trie::step8(arena, words[i], static_cast<uint8_t>(high[i] >> 16));
+  }
+  uint64_t left = 0;  // beyond 48 bits: few
+  for (size_t i = 0; i < count; ++i) {
+    left |= uint64_t{lpm::is_node(words[i])} << i;
+    values[i] = lpm::value_of(words[i] != 0 ? words[i] : otherwise);
+  }
+  for (; left != 0; left &= left - 1) {
+    const auto i = static_cast<uint32_t>(__builtin_ctzll(left));
+    values[i] = lookup(addresses[i]);
   }
   if (otherwise == trie().default_word()) [[likely]]
     return;
