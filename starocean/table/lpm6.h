@@ -1,11 +1,12 @@
-// Longest prefix match for IPv6: an array of 2^24 words for the first 24 bits, then a node for each eight bits
-// that longer prefixes lie in. See lpm_trie.h for shape and concurrency, lpm_table.h for what the writer calls.
-// Values have 24 bits, 0 is none.
+// Longest prefix match for IPv6: a word for each value of the first 24 bits (lpm_root.h), then nodes: one for the next
+// eight bits, and mostly one for sixteen at a time after that. See lpm_trie.h for shape and concurrency, lpm_table.h
+// for what the writer calls. Values have 24 bits, 0 is none.
 //
-// Memory: 64 MiB of address space, of which what is in use (2000::/3) takes 8; 64 bytes for most nodes; and 27
+// Memory: 96 MiB of address space, of which what is in use (2000::/3) takes 4; 64 bytes for most nodes; and 27
 // to 54 bytes a route for the writer's map.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -36,6 +37,16 @@ class Lpm6 : public lpm::Table<lpm::Slot6> {
   void lookup(std::span<const net::Ipv6Address> addresses, std::span<uint32_t> values) const;
 
  private:
+  // Some of the addresses of a batch.
+  struct Lanes {
+    void add(size_t lane, bool really) {
+      lanes[count] = static_cast<uint8_t>(lane);
+      count += really;
+    }
+    size_t count = 0;
+    std::array<uint8_t, kLanes + 1> lanes;
+  };
+
   explicit Lpm6(Table&& table) : Table(std::move(table)) {}
   void lookup_lanes(const net::Ipv6Address* addresses, uint32_t* values, size_t count) const;
 };
@@ -56,32 +67,56 @@ inline void Lpm6::lookup(std::span<const net::Ipv6Address> addresses,
   }
 }
 
-// Level by level: what one address waits for, the next ones' loads overlap. Those that have arrived drop out.
+// Level by level, so that what one address waits for overlaps with what the others do. An address that has not arrived
+// is in one of two lists, by the kind of node that it is at; without branches, which nobody could predict.
 inline void Lpm6::lookup_lanes(const net::Ipv6Address* addresses, uint32_t* values,
                                size_t count) const {
-  const std::atomic<lpm::Word>* const first = trie().first();
+  using lpm::Trie;
+  const lpm::Root::View root = trie().root();
+  const lpm::Arena& arena = trie().arena();
   const lpm::Word otherwise = trie().default_word();
-  uint8_t open[kLanes];
-  size_t left = 0;
+  std::array<uint64_t, kLanes> high;
+  std::array<lpm::Word, kLanes> words;
+  Lanes pairs, bytes, late;
   for (size_t i = 0; i < count; ++i) {
-    const auto& bytes = addresses[i].bytes();
-    const uint32_t top = uint32_t{bytes[0]} << 16 | uint32_t{bytes[1]} << 8 | bytes[2];
-    values[i] = first[top].load(std::memory_order_acquire);
-    open[left] = static_cast<uint8_t>(i);
-    left += lpm::is_node(values[i]);
-  }
-  for (size_t byte = lpm::Trie::kFirstBits / 8; left > 0; ++byte) {
-    size_t still = 0;
-    for (size_t k = 0; k < left; ++k) {
-      const uint8_t i = open[k];
-      values[i] = lpm::Trie::step(trie().arena(), values[i], addresses[i].bytes()[byte]);
-      open[still] = i;
-      still += lpm::is_node(values[i]);
-    }
-    left = still;
+    high[i] = bits(addresses[i]).high;
+    root.prefetch(static_cast<uint32_t>(high[i] >> 40));
   }
   for (size_t i = 0; i < count; ++i) {
-    values[i] = lpm::value_of(values[i] != 0 ? values[i] : otherwise);
+    words[i] = root[static_cast<uint32_t>(high[i] >> 40)];
+    bytes.add(i, lpm::is_node(words[i]));
+    Trie::prefetch8(arena, words[i], static_cast<uint8_t>(high[i] >> 32));
+  }
+  const size_t first = std::exchange(bytes.count, 0);
+  for (size_t k = 0; k < first; ++k) {
+    const size_t i = bytes.lanes[k];
+    words[i] = Trie::step8(arena, words[i], static_cast<uint8_t>(high[i] >> 32));
+    pairs.add(i, lpm::tag_of(words[i]) == lpm::kPairTag);
+    bytes.add(i, lpm::tag_of(words[i]) > lpm::kPairTag);
+    Trie::prefetch8(arena, words[i], static_cast<uint8_t>(high[i] >> 24));
+  }
+  for (size_t k = 0; k < bytes.count; ++k) {
+    const size_t i = bytes.lanes[k];
+    words[i] = Trie::step8(arena, words[i], static_cast<uint8_t>(high[i] >> 24));
+    late.add(i, lpm::is_node(words[i]));
+    Trie::prefetch8(arena, words[i], static_cast<uint8_t>(high[i] >> 16));
+  }
+  for (size_t k = 0; k < pairs.count; ++k) {
+    const size_t i = pairs.lanes[k];
+    words[i] = Trie::step16(arena, words[i], static_cast<uint16_t>(high[i] >> 16));
+  }
+  for (size_t k = 0; k < late.count; ++k) {
+    const size_t i = late.lanes[k];
+    words[i] = Trie::step8(arena, words[i], static_cast<uint8_t>(high[i] >> 16));
+  }
+  uint64_t left = 0;  // beyond 48 bits: few
+  for (size_t i = 0; i < count; ++i) {
+    left |= uint64_t{lpm::is_node(words[i])} << i;
+    values[i] = lpm::value_of(words[i] != 0 ? words[i] : otherwise);
+  }
+  for (; left != 0; left &= left - 1) {
+    const auto i = static_cast<uint32_t>(__builtin_ctzll(left));
+    values[i] = lookup(addresses[i]);
   }
   if (otherwise == trie().default_word()) [[likely]]
     return;

@@ -27,6 +27,7 @@ class Arena {
   // Reserved lines in memory of its own; `qsbr` outlives it.
   static Result<Arena> reserve(ring::Qsbr& qsbr, uint32_t max_lines = kMaxLines);
 
+  ring::Qsbr& qsbr() const { return *qsbr_; }
   const Line* line(uint32_t number) const { return lines_ + number; }
   Line* line(uint32_t number) { return lines_ + number; }
 

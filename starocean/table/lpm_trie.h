@@ -1,6 +1,7 @@
-// Longest prefix match over addresses of up to 128 bits: an array of words for the first 24 bits, then nodes
-// for eight bits each (lpm_node.h). The shape of DIR-24-8 (Gupta, Lin, McKeown, INFOCOM 1998), with
-// compressed second levels, and more of them for IPv6. Lpm4 and Lpm6 are its faces.
+// Longest prefix match over addresses of up to 128 bits: a word for each value of the first 24 bits (lpm_root.h),
+// then nodes (lpm_node.h). The shape of DIR-24-8 (Gupta, Lin, McKeown, INFOCOM 1998), with a compressed first level
+// and compressed nodes. Nodes are over eight bits; from the 32nd bit on over sixteen, if the prefixes there are so few
+// that one line is enough. Lpm4 and Lpm6 are its faces.
 //
 // Addresses are 128 bits from the left: an IPv4 address is the first 32. The route of length 0 is a word aside
 // (the array would have to be written all over); it is what a reader takes that finds no word.
@@ -12,15 +13,13 @@
 // missed, and the default as well. Every answer was true at some moment of the look-up.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
-#include <vector>
 
-#include "starocean/base/reserved_memory.h"
 #include "starocean/base/result.h"
 #include "starocean/table/lpm_arena.h"
 #include "starocean/table/lpm_node.h"
+#include "starocean/table/lpm_root.h"
 
 namespace starocean::table::lpm {
 
@@ -31,6 +30,10 @@ struct Bits128 {
   // Eight bits from `offset` on, a multiple of 8.
   constexpr uint8_t byte(uint32_t offset) const {
     return static_cast<uint8_t>(offset < 64 ? high >> (56 - offset) : low >> (120 - offset));
+  }
+  // Sixteen, of a multiple of 16.
+  constexpr uint16_t pair(uint32_t offset) const {
+    return static_cast<uint16_t>(offset < 64 ? high >> (48 - offset) : low >> (112 - offset));
   }
   constexpr uint32_t first24() const { return static_cast<uint32_t>(high >> 40); }
   // With all but the first `length` bits zero.
@@ -59,29 +62,29 @@ class Trie {
   void erase(const Bits128& prefix, uint32_t length, uint32_t cover, uint32_t cover_length);
 
   uint32_t lookup(const Bits128& address) const;
-  size_t memory_bytes() const;
+  // Its own; nodes are the arena's.
+  size_t memory_bytes() const { return root_.memory_bytes(); }
 
   // For look-ups of many.
-  const std::atomic<Word>* first() const { return first_; }
+  Root::View root() const { return root_.view(); }
   const Arena& arena() const { return *arena_; }
   // The default's value, and a count of its changes in the high byte.
   Word default_word() const { return default_.load(std::memory_order_acquire); }
-  // The word of `address` in the node that `word`, which is_node(), leads to.
-  static Word step(const Arena& arena, Word word, uint8_t byte);
+  // The word of an address's next bits in the node that `word` leads to: one over eight bits, or over 16.
+  static Word step8(const Arena& arena, Word word, uint8_t byte);
+  // Starts loading what that will read first.
+  static void prefetch8(const Arena& arena, Word word, uint8_t byte);
+  static Word step16(const Arena& arena, Word word, uint16_t pair);
 
  private:
   struct Change;
-  struct Shape;
-  Trie(Arena& arena, ReservedMemory memory);
+  Trie(Arena& arena, Root root);
   void set_default(uint32_t value);
   void apply(const Bits128& prefix, const Change& change);
   Word descend(Word old, const Bits128& prefix, uint32_t offset, const Change& change);
+  Word descend8(Word old, const Bits128& prefix, uint32_t offset, const Change& change);
+  Word descend16(Word old, const Bits128& prefix, uint32_t offset, const Change& change);
   Word paint(Word old, const Change& change);
-  Word replace(Word old, const std::array<Word, 256>& words);
-  void unfold(Word word, std::array<Word, 256>& words) const;
-  Word build(const Shape& shape);
-  bool update_in_place(Word old, const Shape& shape);
-  void retire(Word node);
   void retire_all(Word word);
 
   struct Default : std::atomic<uint32_t> {
@@ -90,14 +93,11 @@ class Trie {
   };
 
   Arena* arena_;
-  ReservedMemory memory_;
-  std::atomic<Word>* first_;
+  Root root_;
   Default default_;
-  // Blocks of the first words that have ever led to a node: only those are looked through in the end.
-  std::vector<bool> has_nodes_;
 };
 
-inline Word Trie::step(const Arena& arena, Word word, uint8_t byte) {
+inline Word Trie::step8(const Arena& arena, Word word, uint8_t byte) {
   const Line* line = arena.line(value_of(word));
   if (tag_of(word) == kSmallTag) [[likely]] {
     const auto* node = reinterpret_cast<const SmallNode*>(line);
@@ -107,12 +107,28 @@ inline Word Trie::step(const Arena& arena, Word word, uint8_t byte) {
   return node->words()[node->index[byte]].load(std::memory_order_acquire);
 }
 
+[[gnu::always_inline]] inline void Trie::prefetch8(const Arena& arena, Word word, uint8_t byte) {
+  const uint32_t line = tag_of(word) == kIndexedTag ? byte / kCacheLine : 0;
+  __builtin_prefetch(arena.line(value_of(word)) + line);
+}
+
+inline Word Trie::step16(const Arena& arena, Word word, uint16_t pair) {
+  const auto* node = reinterpret_cast<const PairNode*>(arena.line(value_of(word)));
+  return node->words[node->run_of(pair)].load(std::memory_order_acquire);
+}
+
 inline uint32_t Trie::lookup(const Bits128& address) const {
   for (;;) {
     const Word otherwise = default_word();
-    Word word = first_[address.first24()].load(std::memory_order_acquire);
-    for (uint32_t offset = kFirstBits; is_node(word); offset += 8) {
-      word = step(*arena_, word, address.byte(offset));
+    Word word = root_.view()[address.first24()];
+    for (uint32_t offset = kFirstBits; is_node(word);) {
+      if (tag_of(word) == kPairTag) {
+        word = step16(*arena_, word, address.pair(offset));
+        offset += 16;
+      } else {
+        word = step8(*arena_, word, address.byte(offset));
+        offset += 8;
+      }
     }
     if (word != 0) return value_of(word);
     if (otherwise == default_word()) [[likely]]
