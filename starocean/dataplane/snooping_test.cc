@@ -149,6 +149,7 @@ BridgeRules snooping_bridge() {
 
 std::vector<uint16_t> where(const std::vector<Sent>& out) {
   std::vector<uint16_t> result;
+  result.reserve(out.size());
   for (const Sent& one : out) result.push_back(one.port.value());
   return result;
 }

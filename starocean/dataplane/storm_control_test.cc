@@ -58,7 +58,9 @@ TEST(PacketRateLimit, TheLimitHoldsForAllThreadsTogether) {
   PacketRateLimit limit(1'000);
   std::atomic<uint64_t> passed{0};
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
+  constexpr size_t kThreads = 4;
+  threads.reserve(kThreads);
+  for (size_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] { passed += admitted(limit, kSecond, 2 * kSecond, 100'000); });
   }
   for (std::thread& thread : threads) thread.join();

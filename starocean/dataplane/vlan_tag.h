@@ -75,9 +75,8 @@ bool change_tag(Packet& packet, const xsk::Umem& umem, const FrameVlan& now,
 inline bool retag(Packet& packet, const xsk::Umem& umem, const FrameVlan& now,
                   const BridgeMember& to) {
   const bool leaves_untagged = to.untagged == now.vlan;
-  const bool is_right = leaves_untagged
-                            ? now.tag_type == 0
-                            : now.tag_type == to.tag_type && now.tag_vlan == now.vlan;
+  const bool is_right =
+      leaves_untagged ? now.tag_type == 0 : now.tag_type == to.tag_type && now.tag_vlan == now.vlan;
   return is_right || change_tag(packet, umem, now, to);
 }
 // Puts a tag on. False, with the frame unchanged, when there is no room before it.
