@@ -258,6 +258,7 @@ void RoutingManager::compile() {
   interfaces_seen_ = mirror_->interfaces().generation();
   rules_seen_ = mirror_->rules_generation();
   dataplane::Routing routing;
+  routing.icmp_errors_per_s = config_.icmp_rate_per_s;
   for (const auto& [name, wanted] : wanted_) {
     if (auto interface = compile_interface(name, wanted)) routing.interfaces.push_back(*interface);
   }
