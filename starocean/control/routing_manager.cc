@@ -267,6 +267,9 @@ void RoutingManager::compile() {
                             .rules6 = compile_rules(vrf, net::IpFamily::kIpv6)});
   }
   tell_local_addresses();
+  for (const net::Ipv6Address& address : local_) {
+    if (address.is_mapped()) routing.own4.add(net::Ipv4Address(address.embedded_ipv4()));
+  }
   const std::vector<RoutedInterface> interfaces = routing.interfaces;
   engine_.set_routing(std::move(routing));
   bind(interfaces);
