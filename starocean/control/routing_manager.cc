@@ -201,6 +201,7 @@ std::optional<RoutedInterface> RoutingManager::compile_interface(const std::stri
   interface.mtu_bytes = linux_device.mtu_bytes;
   interface.source4 = linux_device.source4();
   interface.source6 = linux_device.source6();
+  interface.link_local6 = linux_device.link_local6();
   interface.reverse_path = reverse_path_of(wanted.options.reverse_path);
   if (wanted.options.mss_clamp == MssClamp::kAuto) {
     interface.mss_clamp_mtu_bytes = linux_device.mtu_bytes;
