@@ -48,7 +48,8 @@ std::string Config::place(Mark mark) const {
 bool Config::operator==(const Config& other) const {
   const auto values = [](const Config& config) {
     return std::tie(config.version, config.node, config.workers, config.memory, config.on_exit,
-                    config.interfaces, config.bridges, config.vlans, config.vrfs, config.api);
+                    config.interfaces, config.bridges, config.vlans, config.vrfs,
+                    config.icmp_rate_per_s, config.api);
   };
   return values(*this) == values(other);
 }

@@ -260,6 +260,7 @@ struct Config {
   WorkersConfig workers;
   MemoryConfig memory;
   OnExit on_exit = OnExit::kPass;
+  uint32_t icmp_rate_per_s = 1000;          // errors of each worker; 0: no limit
   std::vector<InterfaceConfig> interfaces;  // in the order of the file
   std::vector<BridgeConfig> bridges;        // in the order of the file
   std::vector<VlanConfig> vlans;            // in the order of the file

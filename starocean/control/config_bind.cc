@@ -165,6 +165,7 @@ void bind_config(const YamlNode& root, Config& config, Problems& problems) {
   reader.integer("version", config.version);
   reader.text("node", config.node);
   reader.choice("on_exit", config.on_exit);
+  reader.integer("icmp_rate", config.icmp_rate_per_s);
   if (auto workers = reader.object("workers")) bind_workers(*workers, config.workers);
   if (auto memory = reader.object("memory")) bind_memory(*memory, config.memory);
   for (const auto& item : reader.named("interfaces")) {

@@ -184,6 +184,7 @@ std::string describe(const Config& config) {
   }
   line(out, 0, "vrfs", config.vrfs.empty() ? "{}" : "");
   for (const VrfConfig& item : config.vrfs) vrf(out, item);
+  number(out, 0, "icmp_rate", config.icmp_rate_per_s);
   if (config.api) {
     line(out, 0, "api", "");
     line(out, 2, "listen", in_quotes(format_host_port(config.api->host, config.api->port)));

@@ -41,7 +41,7 @@ constexpr BadInput kBadInputs[] = {
     {"unknown key, nothing near", "version: 1\nfirewall: {}\n",
      "site.yaml:2:1: cannot use the key 'firewall': there is no such key; the keys here are "
      "version, "
-     "node, workers, memory, on_exit, interfaces, bridges, vlans, vrfs, api"},
+     "node, workers, memory, on_exit, interfaces, bridges, vlans, vrfs, icmp_rate, api"},
     {"unknown key, deeper", "version: 1\ninterfaces:\n  lan1: {qeues: 2}\n",
      "site.yaml:3:10: cannot use the key 'qeues' in interfaces.lan1: there is no such key; did you "
      "mean 'queues'?"},

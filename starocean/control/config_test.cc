@@ -21,6 +21,7 @@ node: edge-a
 workers: {cpus: [2, 1], poll: busy}
 memory: {frames: 65536, frame_size: 4K, hugepages: 2M, headroom: 256}
 on_exit: pass
+icmp_rate: 250
 interfaces:
   lan1: {}
   lan2:
@@ -51,6 +52,7 @@ TEST(Config, DefaultsAreThoseOfTheStructs) {
 TEST(Config, EveryKeyArrivesWhereItBelongs) {
   const Config config = parsed(kEverything);
   EXPECT_EQ(config.node, "edge-a");
+  EXPECT_EQ(config.icmp_rate_per_s, 250u);
   EXPECT_EQ(config.workers.cpus, (std::vector<int>{2, 1}));
   EXPECT_EQ(config.workers.count(), 2u);
   EXPECT_EQ(config.workers.poll, Poll::kBusy);

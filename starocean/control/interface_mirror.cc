@@ -39,6 +39,13 @@ net::Ipv6Address Interface::source6() const {
   return link_local;
 }
 
+net::Ipv6Address Interface::link_local6() const {
+  for (const InterfaceAddress& each : addresses6) {
+    if (each.usable && each.address.is_link_local()) return each.address;
+  }
+  return {};
+}
+
 const Interface* InterfaceMirror::find(uint32_t ifindex) const {
   const auto found = interfaces_.find(ifindex);
   return found == interfaces_.end() ? nullptr : &found->second;

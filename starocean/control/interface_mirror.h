@@ -31,6 +31,8 @@ struct Interface {
   net::Ipv4Address source4() const;
   // The first usable IPv6 address, a global one before a link-local one (RFC 4443, 2.2). Unspecified: none.
   net::Ipv6Address source6() const;
+  // The first that is usable and valid on the link only; unspecified: none.
+  net::Ipv6Address link_local6() const;
   bool operator==(const Interface&) const = default;
 };
 

@@ -201,6 +201,7 @@ std::optional<RoutedInterface> RoutingManager::compile_interface(const std::stri
   interface.mtu_bytes = linux_device.mtu_bytes;
   interface.source4 = linux_device.source4();
   interface.source6 = linux_device.source6();
+  interface.link_local6 = linux_device.link_local6();
   interface.reverse_path = reverse_path_of(wanted.options.reverse_path);
   if (wanted.options.mss_clamp == MssClamp::kAuto) {
     interface.mss_clamp_mtu_bytes = linux_device.mtu_bytes;
@@ -258,6 +259,7 @@ void RoutingManager::compile() {
   interfaces_seen_ = mirror_->interfaces().generation();
   rules_seen_ = mirror_->rules_generation();
   dataplane::Routing routing;
+  routing.icmp_errors_per_s = config_.icmp_rate_per_s;
   for (const auto& [name, wanted] : wanted_) {
     if (auto interface = compile_interface(name, wanted)) routing.interfaces.push_back(*interface);
   }
@@ -266,6 +268,9 @@ void RoutingManager::compile() {
                             .rules6 = compile_rules(vrf, net::IpFamily::kIpv6)});
   }
   tell_local_addresses();
+  for (const net::Ipv6Address& address : local_) {
+    if (address.is_mapped()) routing.own4.add(net::Ipv4Address(address.embedded_ipv4()));
+  }
   const std::vector<RoutedInterface> interfaces = routing.interfaces;
   engine_.set_routing(std::move(routing));
   bind(interfaces);

@@ -305,6 +305,15 @@ constexpr auto kRootKeys = std::to_array<SchemaKey>({
      .max = 64,
      .format = TextFormat::kLabel,
      .object = &kVrf},
+    {.key = "icmp_rate",
+     .kind = kInteger,
+     .help =
+         "ICMP and ICMPv6 errors a second that each worker makes for what it routes, of which one "
+         "source "
+         "network (/24, /64) gets at most 100. 0: no limit, neither altogether nor for a network.",
+     .fallback = "1000",
+     .min = 0,
+     .max = 1000000},
     {.key = "api",
      .help = "HTTP besides the control socket: read-only. Without it there is none.",
      .object = &kApi},

@@ -58,6 +58,8 @@ struct BridgeOptions {
 struct Routing {
   std::vector<RoutedInterface> interfaces;
   std::vector<Vrf> vrfs;
+  OwnAddresses own4;
+  uint32_t icmp_errors_per_s = 1000;  // of each worker; 0: no limit
 };
 
 // Where the frames are; total = all the others added up, once traffic stands still.

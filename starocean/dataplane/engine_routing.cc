@@ -61,6 +61,8 @@ void Engine::set_local(const net::Ipv6Address& address, bool local) {
 void Engine::compile_routing(Snapshot& next) const {
   next.fib = fib_.get();
   next.vrfs = routing_.vrfs;
+  next.own4 = routing_.own4;
+  next.icmp_errors_per_s = routing_.icmp_errors_per_s;
   next.interfaces.resize(interface_numbers_.size());
   for (const RoutedInterface& interface : routing_.interfaces) {
     next.interfaces[interface.id.index()] = interface;

@@ -4,6 +4,7 @@
 
 #include "starocean/net/checksum.h"
 #include "starocean/net/forwarding.h"
+#include "starocean/net/ipv6_extensions.h"
 
 namespace starocean::dataplane {
 namespace {
@@ -57,7 +58,9 @@ Verdict check6(net::ConstBytes head, const net::ParsedPacket& parsed, RouteSubje
     return Verdict::drop(PortCounter::drop_martian);
   }
   if (ip.dst.is_multicast() || ip.dst.is_link_local()) return Verdict::to_linux();
-  return parsed.ip_options ? Verdict::to_linux() : Verdict{};
+  // One that the packet cuts short counts too.
+  const bool extended = parsed.ip_options || net::Ipv6Extensions::is_extension(ip.next_header);
+  return extended ? Verdict::to_linux() : Verdict{};
 }
 
 bool came_the_right_way(const Snapshot& snapshot, const RouteSubject& subject) {
@@ -151,6 +154,9 @@ Verdict judge(const Snapshot& snapshot, const RouteSubject& subject,
     case RouteKind::kForward:
       break;
   }
+  if (v4 && snapshot.own4.contains(net::Ipv4Address(subject.source.embedded_ipv4()))) {
+    return Verdict::drop(PortCounter::drop_martian);
+  }
   if (subject.in->reverse_path != ReversePath::kNone && !came_the_right_way(snapshot, subject)) {
     return Verdict::drop(PortCounter::drop_reverse_path);
   }
@@ -158,7 +164,8 @@ Verdict judge(const Snapshot& snapshot, const RouteSubject& subject,
     return Verdict::fail(PortCounter::drop_ttl, RouteError::kTimeExceeded);
   }
   if (!v4 && subject.source.is_unspecified()) return Verdict::drop(PortCounter::drop_martian);
-  if (!v4 && subject.source.is_link_local()) {
+  // To other links never (RFC 4291, 2.5.6); back to its own it may.
+  if (!v4 && subject.source.is_link_local() && decision.interface != subject.in->id) {
     return Verdict::fail(PortCounter::drop_scope, RouteError::kBeyondScope);
   }
   const RoutedInterface& out = snapshot.interfaces[decision.interface.index()];

@@ -54,6 +54,27 @@ net::IcmpErrorFields fields6(const Verdict& verdict) {
 // What Linux has not been told of yet may still bear the mark of an earlier failure.
 constexpr uint64_t kFailedGraceNs = kNsPerSecond;
 
+// A link-local address is on the link that the packet about it came from, which no table knows (RFC 4007, section 9).
+table::Decision find_way_back(const Snapshot& snapshot, const RoutedInterface& in,
+                              net::IpFamily family, const net::Ipv6Address& source,
+                              const net::Ipv6Address& destination, const RoutedInterface* rule_in) {
+  if (!destination.is_link_local()) {
+    return find_route(snapshot, snapshot.vrfs[in.vrf], rule_in, family, source, destination, 0)
+        .decision;
+  }
+  return {.kind = table::RouteKind::kForward,
+          .adjacency = snapshot.fib->neighbour(in.ifindex, destination),
+          .interface = in.id,
+          .ifindex = in.ifindex};
+}
+
+// Where an error of this interface comes from that goes to the source of the packet.
+const net::Ipv6Address& source6_for(const RoutedInterface& in, net::ConstBytes packet) {
+  const auto* about = net::view<net::Ipv6Header>(packet);
+  const bool on_link = about != nullptr && about->src.is_link_local();
+  return on_link && !in.link_local6.is_unspecified() ? in.link_local6 : in.source6;
+}
+
 // The /24, or the /64, that it is of.
 uint32_t network_of(const net::Ipv6Address& source) {
   const auto& bytes = source.bytes();
@@ -99,7 +120,8 @@ void Router::send_error(Packet& packet, PortId account, const RoutedInterface& i
                         ? !in.source4.is_zero() && net::make_icmp_error(error, fields4(verdict),
                                                                         in.source4, next_ip_id_++)
                         : !in.source6.is_unspecified() &&
-                              net::make_icmpv6_error(error, fields6(verdict), in.source6);
+                              net::make_icmpv6_error(error, fields6(verdict),
+                                                     source6_for(in, umem_.bytes(packet.head)));
   if (!made) {
     egress_.counters(account).add(PortCounter::icmp_suppressed);
     egress_.release(packet);
@@ -130,15 +152,15 @@ void Router::route_made(Packet& packet, PortId account, const RoutedInterface& i
     destination = header->dst;
     ++header->hop_limit;
   }
-  const Vrf& vrf = turn.snapshot.vrfs[in.vrf];
-  const FoundRoute found = find_route(turn.snapshot, vrf, nullptr, family, source, destination, 0);
-  const bool forwards = found.decision.kind == table::RouteKind::kForward &&
-                        turn.snapshot.interfaces[found.decision.interface.index()].active;
+  const table::Decision way =
+      find_way_back(turn.snapshot, in, family, source, destination, nullptr);
+  const bool forwards = way.kind == table::RouteKind::kForward &&
+                        turn.snapshot.interfaces[way.interface.index()].active;
   if (!forwards) {
     egress_.drop(packet, account, PortCounter::drop_no_route);
     return;
   }
-  resolve_and_emit(packet, account, in.id, found.decision, destination, turn);
+  resolve_and_emit(packet, account, in.id, way, destination, turn);
 }
 
 void Router::serve(const Snapshot& snapshot, uint64_t now_ns) {
@@ -184,16 +206,16 @@ void Router::retry(NeighbourQueue::Neighbour& neighbour, const Turn& turn) {
       egress_.drop(packet, origin.account, PortCounter::drop_egress_down);
       continue;
     }
-    const FoundRoute found =
-        find_route(turn.snapshot, turn.snapshot.vrfs[in.vrf], &in,
-                   v4 ? net::IpFamily::kIpv4 : net::IpFamily::kIpv6, source, destination, 0);
-    const bool forwards = found.decision.kind == table::RouteKind::kForward &&
-                          turn.snapshot.interfaces[found.decision.interface.index()].active;
+    const table::Decision way =
+        find_way_back(turn.snapshot, in, v4 ? net::IpFamily::kIpv4 : net::IpFamily::kIpv6, source,
+                      destination, &in);
+    const bool forwards = way.kind == table::RouteKind::kForward &&
+                          turn.snapshot.interfaces[way.interface.index()].active;
     if (!forwards) {
       egress_.drop(packet, origin.account, PortCounter::drop_no_route);
       continue;
     }
-    resolve_and_emit(packet, origin.account, in.id, found.decision, destination, turn);
+    resolve_and_emit(packet, origin.account, in.id, way, destination, turn);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "starocean/dataplane/bridge_macs.h"
 #include "starocean/dataplane/bridge_rules.h"
 #include "starocean/dataplane/egress_scheduler.h"
+#include "starocean/dataplane/own_addresses.h"
 #include "starocean/net/ip_prefix.h"
 #include "starocean/table/fib.h"
 #include "starocean/xsk/socket.h"
@@ -85,6 +86,7 @@ struct RoutedInterface {
   // Where ICMP errors come from; unspecified: the interface has no address (RFC 1812, 4.3.2.4).
   net::Ipv4Address source4;
   net::Ipv6Address source6;
+  net::Ipv6Address link_local6;  // the same, to link-local addresses (RFC 6724, section 5, rule 2)
   ReversePath reverse_path = ReversePath::kNone;
   // TCP's maximum segment size is lowered to what fits this MTU, in both directions; 0: left alone.
   uint32_t mss_clamp_mtu_bytes = 0;
@@ -113,8 +115,9 @@ struct Snapshot {
   std::vector<Bridge> bridges;              // by BridgeId
   std::vector<RoutedInterface> interfaces;  // by InterfaceId
   std::vector<Vrf> vrfs;                    // by number
-  table::Fib* fib = nullptr;                // null: nothing routes
-  uint32_t icmp_errors_per_s = 1000;        // of each worker; 0: as many as there is cause for
+  OwnAddresses own4;
+  table::Fib* fib = nullptr;          // null: nothing routes
+  uint32_t icmp_errors_per_s = 1000;  // of each worker; 0: as many as there is cause for
   std::vector<std::vector<PortQueue*>> worker_queues;  // by WorkerId
 };
 

@@ -15,14 +15,22 @@ namespace {
 constexpr uint8_t kTosMask = 0x1e;
 constexpr uint8_t kPrecedence = 0xc0;
 
-constexpr uint8_t kIcmpRedirect = 5;
-constexpr uint8_t kIcmpSourceQuench = 4;
+constexpr uint8_t kIcmpTimestampRequest = 13;
+constexpr uint8_t kIcmpAddressMaskReply = 18;
 constexpr uint8_t kNdRedirect = 137;
 constexpr uint8_t kHighestIcmpv6Error = 127;  // RFC 4443, 2.1
 
-bool is_icmp_error(uint8_t type) {
-  return type == kIcmpDestinationUnreachable || type == kIcmpSourceQuench ||
-         type == kIcmpRedirect || type == kIcmpTimeExceeded || type == kIcmpParameterProblem;
+// The queries: RFC 792, and RFC 950, appendix I. To errors there are no errors, and none to types that nobody knows
+// (RFC 1122, 3.2.2), as in Linux (net/ipv4/icmp.c, icmp_pointers).
+bool is_icmp_query(uint8_t type) {
+  return type == kIcmpEchoReply || type == kIcmpEchoRequest ||
+         (type >= kIcmpTimestampRequest && type <= kIcmpAddressMaskReply);
+}
+
+// The type of an ICMP message, all that is needed of it: -1 when the packet ends before.
+int icmp_type_of(ConstBytes frame, const ParsedPacket& parsed) {
+  const size_t end = std::min<size_t>(frame.size(), size_t{parsed.l3_offset} + parsed.l3_length);
+  return parsed.l4_offset < end ? static_cast<int>(frame[parsed.l4_offset]) : -1;
 }
 
 bool may_cause_icmp4(ConstBytes frame, const ParsedPacket& parsed) {
@@ -33,7 +41,8 @@ bool may_cause_icmp4(ConstBytes frame, const ParsedPacket& parsed) {
   if (!one_sender || header->dst.is_multicast() || header->dst.is_broadcast()) return false;
   if (header->protocol != kProtoIcmp) return true;
   // One whose type cannot be read could be an error.
-  return parsed.l4_offset != 0 && parsed.payload_offset != 0 && !is_icmp_error(parsed.icmp_type);
+  const int type = icmp_type_of(frame, parsed);
+  return parsed.l4_offset != 0 && type >= 0 && is_icmp_query(static_cast<uint8_t>(type));
 }
 
 bool may_cause_icmp6(ConstBytes frame, const ParsedPacket& parsed) {
@@ -42,8 +51,8 @@ bool may_cause_icmp6(ConstBytes frame, const ParsedPacket& parsed) {
   if (header->src.is_unspecified() || header->src.is_multicast()) return false;
   if (header->dst.is_multicast()) return false;
   if (parsed.protocol != kProtoIcmpv6 || parsed.l4_offset == 0) return true;
-  return parsed.payload_offset != 0 && parsed.icmp_type > kHighestIcmpv6Error &&
-         parsed.icmp_type != kNdRedirect;
+  const int type = icmp_type_of(frame, parsed);
+  return type > kHighestIcmpv6Error && type != kNdRedirect;
 }
 
 }  // namespace
