@@ -21,7 +21,6 @@ node: edge-a
 workers: {cpus: [2, 1], poll: busy}
 memory: {frames: 65536, frame_size: 4K, hugepages: 2M, headroom: 256}
 on_exit: pass
-icmp_rate: 250
 interfaces:
   lan1: {}
   lan2:
@@ -42,6 +41,7 @@ bridges:
     mac_limit: 100
     static: {"02:00:00:00:00:01": lan2}
 api: {listen: "[::1]:30088"}
+icmp_rate: 250
 )";
 
 TEST(Config, DefaultsAreThoseOfTheStructs) {
