@@ -108,7 +108,7 @@ inline Word Trie::step8(const Arena& arena, Word word, uint8_t byte) {
 }
 
 [[gnu::always_inline]] inline void Trie::prefetch8(const Arena& arena, Word word, uint8_t byte) {
-  const uint32_t line = tag_of(word) == kIndexedTag ? byte / kCacheLine : 0;
+  const auto line = static_cast<uint32_t>(tag_of(word) == kIndexedTag ? byte / kCacheLine : 0);
   __builtin_prefetch(arena.line(value_of(word)) + line);
 }
 
