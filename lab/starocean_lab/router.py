@@ -2,6 +2,7 @@
 address 1 there, the router 254 (::fe)."""
 
 import json
+import socket
 
 from . import namespace
 from .host import DEVICE
@@ -42,6 +43,16 @@ class Station:
 
     def run(self, *words, check=True, timeout_s=60):
         return self.namespace.run(*words, check=check, timeout_s=timeout_s)
+
+    def address(self, family=socket.AF_INET):
+        return self.ipv6 if family == socket.AF_INET6 else self.ipv4
+
+    def open_socket(self, family, kind, protocol=0):
+        return self.namespace.open_socket(family, kind, protocol)
+
+    def reaches(self, address, patience_s=1):
+        """Whether one ping is answered in time; for waiting until it is."""
+        return self.run("ping", "-n", "-c", "1", "-W", patience_s, address, check=False).returncode == 0
 
     def ping(self, address, count=1, size=56, options=()):
         return self.run("ping", "-n", "-c", count, "-W", 5, "-i", "0.05", "-s", size, *options, address)
