@@ -24,7 +24,7 @@ def missing(daemons=("zebra", "ospfd", "bgpd", "staticd")):
 
 
 class Frr:
-    """The daemons of `configs` ({"ospfd": text, …}; zebra is always one) in a namespace. They answer when this
+    """The daemons of `configs` ({"ospfd": text, …}; zebra is always one and first) in a namespace. They answer when this
     returns, and end by stop(), or with the namespace."""
 
     def __init__(self, namespace, directory, configs):
