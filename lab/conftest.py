@@ -3,7 +3,7 @@ every frame, end with status 0 when told to, and leave no XDP program behind."""
 
 import pytest
 
-from starocean_lab import Lab, machine, run, wait_until
+from starocean_lab import Lab, frr, machine, run, traffic, wait_until
 
 # A step of its own: `make test-vm`.
 collect_ignore = ["vm"]
@@ -52,6 +52,24 @@ def lab(request):
             for daemon in made.daemons:
                 if daemon.running():
                     settle(daemon)
+
+
+@pytest.fixture(name="run_frr")
+def _run_frr(lab):
+    """run_frr({namespace: {"ospfd": text, …}, …}) starts FRR in each, all at once; ended before the lab is."""
+    reason = frr.missing()
+    if reason:
+        pytest.skip(reason)
+    made = []
+
+    def start(configs):
+        def one(space, texts):
+            made.append(frr.Frr(space, lab.directory, texts))
+            return made[-1]
+        return traffic.in_parallel([lambda s=space, t=texts: one(s, t) for space, texts in configs.items()])
+    yield start
+    if made:
+        traffic.in_parallel([one.stop for one in made])
 
 
 @pytest.fixture(scope="session")

@@ -1,37 +1,15 @@
 """FRR beside the daemon, in the router's own namespace, and in the routers around it: what OSPF and BGP put into Linux's
 tables is what our data plane forwards by."""
 
-import ipaddress
-import random
 import socket
 
 import pytest
 
-from starocean_lab import LabError, frr, namespace, router, traffic, wait_until
-from starocean_lab.bgp_feed import BgpFeed
-from starocean_lab.frr import Frr
+from starocean_lab import LabError, namespace, router, traffic, wait_until
+from starocean_lab.frr import bgp_text, ospf_text
 from starocean_lab.router import Station
 
 MAIN_TABLE = 254
-ROUTES, ROUTES6 = 90_000, 10_000  # of the feed
-
-
-@pytest.fixture(name="run_frr")
-def _run_frr(lab):
-    """run_frr({namespace: {"ospfd": text, …}, …}) starts FRR in each, all at once; ended before the lab is."""
-    reason = frr.missing()
-    if reason:
-        pytest.skip(reason)
-    made = []
-
-    def start(configs):
-        def one(space, texts):
-            made.append(Frr(space, lab.directory, texts))
-            return made[-1]
-        return traffic.in_parallel([lambda s=space, t=texts: one(s, t) for space, texts in configs.items()])
-    yield start
-    if made:
-        traffic.in_parallel([one.stop for one in made])
 
 
 def next_hops(daemon, prefix):
@@ -59,8 +37,9 @@ def assert_both_ways(daemon, a, b, families=(socket.AF_INET, socket.AF_INET6)):
             assert done.received_sha256 == done.sent_sha256
         sent = 2 * (2 * 3 + 2 * 200_000 // 65535)
         assert daemon.counters()[counter] - before >= sent
-    with daemon.namespace.entered(), open("/proc/sys/net/ipv4/ip_forward", encoding="ascii") as file:
-        assert file.read().strip() == "0", "Linux may not have forwarded instead"
+    for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+        said = daemon.namespace.run("sysctl", "-n", key).stdout.strip()
+        assert said == "0", f"{key} = {said}: Linux may have forwarded instead"
 
 
 def link(a, a_device, b, b_device, number):
@@ -71,37 +50,6 @@ def link(a, a_device, b, b_device, number):
     for space, device, last in ((a, a_device, 1), (b, b_device, 2)):
         space.ip("addr", "add", f"10.{number}.0.{last}/24", "dev", device)
         space.ip("addr", "add", f"fd00:{number:x}::{last}/64", "dev", device, "nodad")
-
-
-def ospf(number, costs, passive=()):
-    text = ""
-    for device, cost in costs.items():
-        text += (f"interface {device}\n ip ospf area 0\n ip ospf network point-to-point\n ip ospf hello-interval 1\n"
-                 f" ip ospf dead-interval 6\n ip ospf retransmit-interval 3\n ip ospf cost {cost}\nexit\n")
-    for device in passive:
-        text += f"interface {device}\n ip ospf area 0\n ip ospf passive\nexit\n"
-    return text + (f"router ospf\n ospf router-id 192.0.2.{number}\n timers throttle spf 0 50 500\n"
-                   " timers throttle lsa all 0\n timers lsa min-arrival 0\nexit\n")
-
-
-def bgp(number, peers, networks=(), passive=False):
-    """AS 65000 + number; peers {address: number}; prefixes that it announces."""
-    text = (f"router bgp {65000 + number}\n bgp router-id 192.0.2.{number}\n no bgp ebgp-requires-policy\n"
-            " no bgp network import-check\n no bgp default ipv4-unicast\n")
-    for address, peer in peers.items():
-        text += (f" neighbor {address} remote-as {65000 + peer}\n neighbor {address} timers 2 6\n"
-                 f" neighbor {address} timers connect 1\n neighbor {address} advertisement-interval 0\n")
-        text += f" neighbor {address} passive\n" if passive else ""
-    for family, version in (("ipv4", 4), ("ipv6", 6)):
-        text += f" address-family {family} unicast\n"
-        for address in peers:
-            if passive or ipaddress.ip_address(address).version == version:
-                text += f"  neighbor {address} activate\n"
-        for prefix in networks:
-            if ipaddress.ip_network(prefix).version == version:
-                text += f"  network {prefix}\n"
-        text += " exit-address-family\n"
-    return text + "exit\n"
 
 
 class Triangle:
@@ -134,9 +82,9 @@ def ospf_triangle(lab, run_frr, zebra=""):
     """Both paths to B cost the same."""
     site = Triangle(lab)
     site.frr, _, _ = run_frr({
-        site.us: {"zebra": zebra, "ospfd": ospf(1, {"far": 20, "relay": 10}, ["net1"]), "staticd": ""},
-        site.far: {"ospfd": ospf(2, {"us": 20, "relay": 10}, ["net4"])},
-        site.relay: {"ospfd": ospf(3, {"us": 10, "far": 10})}})
+        site.us: {"zebra": zebra, "ospfd": ospf_text(1, {"far": 20, "relay": 10}, ["net1"]), "staticd": ""},
+        site.far: {"ospfd": ospf_text(2, {"us": 20, "relay": 10}, ["net4"])},
+        site.relay: {"ospfd": ospf_text(3, {"us": 10, "far": 10})}})
     site.frr.wait(lambda: site.frr.ospf_full() == ["192.0.2.2", "192.0.2.3"], "OSPF's adjacencies are Full")
     wait_for_hops(site.frr, site.daemon, "10.4.0.0/24", [site.DIRECT, site.ROUND])
     wait_until(lambda: site.b.reaches(site.a.ipv4), "the far side knows the way back", 30)
@@ -204,9 +152,9 @@ def test_bgp_of_both_families_survives_a_cut(lab, run_frr):
                 ((int(key[1:]), value) for key, value in numbers.items())
                 for pattern in ("10.{0:d}.0.{1}", "fd00:{0:x}::{1}")}
     site.frr, far, _ = run_frr({
-        site.us: {"bgpd": bgp(1, peers(n2=(102, 2), n3=(103, 2)), ["10.1.0.0/24", "fd00:1::/64"])},
-        site.far: {"bgpd": bgp(2, peers(n1=(102, 1), n3=(104, 2)), ["10.4.0.0/24", "fd00:4::/64"])},
-        site.relay: {"bgpd": bgp(3, peers(n1=(103, 1), n2=(104, 1)))}})
+        site.us: {"bgpd": bgp_text(1, peers(n2=(102, 2), n3=(103, 2)), ["10.1.0.0/24", "fd00:1::/64"])},
+        site.far: {"bgpd": bgp_text(2, peers(n1=(102, 1), n3=(104, 2)), ["10.4.0.0/24", "fd00:4::/64"])},
+        site.relay: {"bgpd": bgp_text(3, peers(n1=(103, 1), n2=(104, 1)))}})
 
     def uses(interface):
         """Zebra gives Linux a link-local next hop for IPv6."""
@@ -255,10 +203,10 @@ class Office:
             station.ip("addr", "add", f"172.20.{station.number}.1/32", "dev", "lo")
             space.ip("route", "add", f"172.20.{station.number}.0/24", "via", station.ipv4)
         self.frr, self.peer_frr = run_frr({
-            self.us: {"ospfd": ospf(1, {"office10": 10}, ["net1"]),
-                      "bgpd": bgp(1, {"10.3.0.1": 2, "fd00:3::1": 2}, ["172.20.1.0/24", "fd00:1::/64"])},
-            self.peer: {"ospfd": ospf(2, {device: 10}, ["net4"]),
-                        "bgpd": bgp(2, {"10.3.0.254": 1, "fd00:3::fe": 1}, ["172.20.4.0/24", "fd00:4::/64"])}})
+            self.us: {"ospfd": ospf_text(1, {"office10": 10}, ["net1"]),
+                      "bgpd": bgp_text(1, {"10.3.0.1": 2, "fd00:3::1": 2}, ["172.20.1.0/24", "fd00:1::/64"])},
+            self.peer: {"ospfd": ospf_text(2, {device: 10}, ["net4"]),
+                        "bgpd": bgp_text(2, {"10.3.0.254": 1, "fd00:3::fe": 1}, ["172.20.4.0/24", "fd00:4::/64"])}})
 
     def addresses(self):
         shown = router.json_of(self.us.ip("-j", "addr", "show", "dev", "office10"))
@@ -295,118 +243,3 @@ def test_a_vlan_of_a_bridge_and_a_restart(lab, run_frr, port, ending):
     site.wait_converged()
     site.assert_traffic()
     assert site.addresses() == before
-
-
-# ---- a feed ----
-
-def linux_routes(space):
-    """{prefix: [(gateway, device)]} of Linux's main table, of each prefix what counts: the lowest metric. Link-local
-    subnets, one for each device, are left out."""
-    best = {}
-    for family, anywhere in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
-        for route in router.json_of(space.ip("-j", family, "route", "show", "table", "main")):
-            prefix = str(ipaddress.ip_network(anywhere if route["dst"] == "default" else route["dst"]))
-            if prefix == "fe80::/64":
-                continue
-            hops = sorted((hop.get("gateway"), hop["dev"]) for hop in route.get("nexthops", [route]))
-            found = (route.get("metric", 0), hops)
-            best[prefix] = min(best.get(prefix, found), found, key=lambda one: one[0])
-    return {prefix: hops for prefix, (_, hops) in best.items()}
-
-
-def our_routes(daemon):
-    return {route["prefix"]: sorted((hop["gateway"], hop["device"]) for hop in route["next_hops"])
-            for route in daemon.show("routes")["routes"]
-            if route["table"] == MAIN_TABLE and route["prefix"] != "fe80::/64"}
-
-
-def prefixes(dice, count, version):
-    """Different ones, one inside the other at times, of public addresses; IPv4 mostly /24, as in the Internet."""
-    found = {}
-    while len(found) < count:
-        if version == 4:
-            length = dice.choice([24] * 6 + list(range(12, 33)))
-            address = dice.randrange(20 << 24, 100 << 24) >> (32 - length) << (32 - length)
-        else:
-            length = dice.choice([48] * 5 + list(range(28, 65)))
-            address = ((0x2a << 120) + dice.getrandbits(120)) >> (128 - length) << (128 - length)
-        found[address, length] = None
-    return [ipaddress.ip_network(one) for one in found]
-
-
-class Feed:
-    """100,000 routes by several next hops, and what of them must be there now."""
-
-    HOPS = {4: ["10.2.0.1", "10.2.0.2", "10.2.0.3"], 6: ["fd00:2::1", "fd00:2::2"]}
-
-    def __init__(self, session):
-        self.session = session
-        self.wanted = {}
-
-    def announce(self, routes, shift=0):
-        groups = {}
-        for number, prefix in enumerate(routes):
-            hops = self.HOPS[prefix.version]
-            groups.setdefault(hops[(number + shift) % len(hops)], []).append(prefix)
-        for hop, group in groups.items():
-            self.session.announce(group, hop)
-            self.wanted.update({str(prefix): [(hop, "net2")] for prefix in group})
-
-    def withdraw(self, routes):
-        self.session.withdraw(routes)
-        for prefix in routes:
-            del self.wanted[str(prefix)]
-
-
-def wait_exact(speaker, daemon, wanted, what):
-    """Linux has what was announced, and we have what Linux has: no more, no less, by the same next hops."""
-    space = daemon.namespace
-    count = "for f in -4 -6; do ip $f route show table main; done | grep -vc ^fe80::/64"  # cheaper than to read them
-    speaker.wait(lambda: int(space.run("sh", "-c", count, check=False).stdout) == len(wanted), f"Linux has {what}", 90)
-    speaker.wait(lambda: linux_routes(space) == wanted, f"Linux has {what}, by the next hops announced", 60)
-    ours = {}
-
-    def equal():
-        ours.clear()
-        ours.update(our_routes(daemon))
-        return ours == wanted
-    try:
-        wait_until(equal, f"we have {what}", 20)
-    except LabError as error:
-        differ = [(prefix, ours.get(prefix), wanted.get(prefix)) for prefix in {**ours, **wanted}
-                  if ours.get(prefix) != wanted.get(prefix)]
-        raise AssertionError(f"{len(differ)} routes differ (prefix, ours, Linux's), first: {differ[:5]}") from error
-
-
-def test_a_feed_of_100000_routes_is_mirrored_exactly(lab, run_frr):
-    daemon, space, (a, b) = router.routed(lab, 2)
-    for version, hops in Feed.HOPS.items():
-        for hop in hops[1:]:
-            b.ip("addr", "add", f"{hop}/{24 if version == 4 else 64}", "dev", "eth0", *(["nodad"] if version == 6 else []))
-    own = linux_routes(space)
-    assert our_routes(daemon) == own
-    speaker, = run_frr({space: {"bgpd": bgp(1, {"10.2.0.1": 2}, passive=True)}})
-    feed = Feed(BgpFeed(b.namespace, "10.2.0.1", "10.2.0.254", 65002, "192.0.2.2"))
-    dice = random.Random(4)
-    routes = prefixes(dice, ROUTES, 4) + prefixes(dice, ROUTES6, 6)
-    reached = {version: next(str(one[1]) for one in routes if one.version == version and one.prefixlen < 31)
-               for version in (4, 6)}
-    for address in reached.values():
-        b.ip("addr", "add", address, "dev", "lo")
-
-    def exact(what):
-        wait_exact(speaker, daemon, {**own, **feed.wanted}, what)
-    feed.announce(routes)
-    exact("all routes")
-    for address in reached.values():
-        a.ping(address, count=2)
-    feed.withdraw(routes[::2])
-    exact("every second route")
-    feed.announce(routes, shift=1)
-    exact("all routes again, by other next hops")
-    assert feed.session.problem is None
-    feed.session.close()
-    feed.wanted.clear()
-    exact("none of them once the session has ended")
-    for address in reached.values():
-        assert not a.reaches(address)

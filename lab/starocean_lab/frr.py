@@ -1,6 +1,7 @@
 """FRR in a namespace: zebra and routing daemons whose files and sockets are all the lab's. Neither the system's FRR
 nor that of another namespace is touched."""
 
+import ipaddress
 import json
 import os
 import shutil
@@ -113,3 +114,36 @@ class Frr:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def ospf_text(number, costs, passive=()):
+    """ospfd's configuration of router 192.0.2.NUMBER: costs {device: cost} of links, and devices with hosts only."""
+    text = ""
+    for device, cost in costs.items():
+        text += (f"interface {device}\n ip ospf area 0\n ip ospf network point-to-point\n ip ospf hello-interval 1\n"
+                 f" ip ospf dead-interval 6\n ip ospf retransmit-interval 3\n ip ospf cost {cost}\nexit\n")
+    for device in passive:
+        text += f"interface {device}\n ip ospf area 0\n ip ospf passive\nexit\n"
+    return text + (f"router ospf\n ospf router-id 192.0.2.{number}\n timers throttle spf 0 50 500\n"
+                   " timers throttle lsa all 0\n timers lsa min-arrival 0\nexit\n")
+
+
+def bgp_text(number, peers, networks=(), passive=False):
+    """bgpd's, of router 192.0.2.NUMBER in AS 65000 + NUMBER: peers {address: number}, and what it announces. A passive
+    one waits to be called, and has both families in each session."""
+    text = (f"router bgp {65000 + number}\n bgp router-id 192.0.2.{number}\n no bgp ebgp-requires-policy\n"
+            " no bgp network import-check\n no bgp default ipv4-unicast\n")
+    for address, peer in peers.items():
+        text += (f" neighbor {address} remote-as {65000 + peer}\n neighbor {address} timers 2 6\n"
+                 f" neighbor {address} timers connect 1\n neighbor {address} advertisement-interval 0\n")
+        text += f" neighbor {address} passive\n" if passive else ""
+    for family, version in (("ipv4", 4), ("ipv6", 6)):
+        text += f" address-family {family} unicast\n"
+        for address in peers:
+            if passive or ipaddress.ip_address(address).version == version:
+                text += f"  neighbor {address} activate\n"
+        for prefix in networks:
+            if ipaddress.ip_network(prefix).version == version:
+                text += f"  network {prefix}\n"
+        text += " exit-address-family\n"
+    return text + "exit\n"
