@@ -174,11 +174,15 @@ static __always_inline int is_local(const struct steer_address *address)
 static __always_inline int ip4_is_transit(struct cursor *cursor)
 {
 	struct iphdr *ip = take(cursor, sizeof(*ip));
-	struct steer_address address = {.word = {0, 0, bpf_htonl(0xffff), 0}};
+	struct steer_address address;
 
 	/* Multicast, and the limited broadcast. */
 	if (!ip || (ip->daddr & bpf_htonl(0xf0000000)) == bpf_htonl(0xe0000000) || ip->daddr == 0xffffffff)
 		return 0;
+	/* Word by word: of a constant clang makes a section, and libbpf a map, of its own. */
+	address.word[0] = 0;
+	address.word[1] = 0;
+	address.word[2] = bpf_htonl(0xffff);
 	address.word[3] = ip->daddr;
 	return !is_local(&address);
 }

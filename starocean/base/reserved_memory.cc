@@ -41,6 +41,7 @@ Result<ReservedMemory> ReservedMemory::map(size_t len_bytes, std::string_view wh
   ReservedMemory memory;
   memory.start_ = first + before;
   memory.len_bytes_ = length;
+  memory.region_ = ScopedRegion(memory.start_, length, std::string(what), "heap");
   const size_t behind = reserved - before - length;
   if (before != 0) munmap(first, before);
   if (behind != 0) munmap(memory.start_ + length, behind);
@@ -52,11 +53,13 @@ Result<ReservedMemory> ReservedMemory::map(size_t len_bytes, std::string_view wh
 
 ReservedMemory::ReservedMemory(ReservedMemory&& other) noexcept
     : start_(std::exchange(other.start_, nullptr)),
-      len_bytes_(std::exchange(other.len_bytes_, 0)) {}
+      len_bytes_(std::exchange(other.len_bytes_, 0)),
+      region_(std::move(other.region_)) {}
 
 ReservedMemory& ReservedMemory::operator=(ReservedMemory&& other) noexcept {
   std::swap(start_, other.start_);
   std::swap(len_bytes_, other.len_bytes_);
+  std::swap(region_, other.region_);
   return *this;
 }
 

@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "starocean/base/regions.h"
 #include "starocean/base/result.h"
 
 namespace starocean {
@@ -35,6 +36,7 @@ class ReservedMemory {
  private:
   std::byte* start_ = nullptr;
   size_t len_bytes_ = 0;
+  ScopedRegion region_;  // `show memory` names it
 };
 
 }  // namespace starocean
