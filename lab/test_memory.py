@@ -109,7 +109,7 @@ def test_huge_pages_refused_by_configuration(lab):
     memory = reading_that_agrees(daemon)
     umem_of(memory)
     assert memory["hugepages"] == "none" and memory["note"] == ""
-    table = [m for m in memory["mappings"] if m["name"] == "MAC table of bridge lan"]
+    table = [m for m in memory["mappings"] if "MAC table of bridge lan" in m["name"]]  # Linux joins neighbours
     assert len(table) == 1 and table[0]["size_bytes"] >= 200_000 * 16
 
 
