@@ -10,6 +10,7 @@ namespace starocean::net {
 FragmentPlan plan_fragments(const Ipv4Header& header, uint32_t mtu_bytes) {
   FragmentPlan plan;
   const uint16_t total = header.total_length.host();
+  mtu_bytes = std::min<uint32_t>(mtu_bytes, UINT16_MAX);  // no IPv4 packet is longer
   if (total <= sizeof(Ipv4Header) || mtu_bytes < sizeof(Ipv4Header) + 8) return plan;
   plan.payload_bytes = static_cast<uint16_t>(total - sizeof(Ipv4Header));
   plan.piece_bytes = static_cast<uint16_t>((mtu_bytes - sizeof(Ipv4Header)) & ~uint32_t{7});

@@ -15,7 +15,7 @@ constexpr uint8_t kOptionMssBytes = 4;
 }  // namespace
 
 bool clamp_mss(MutableBytes frame, const ParsedPacket& parsed, uint16_t mss) {
-  if (!parsed.is_tcp() || (parsed.tcp_flags & kTcpSyn) == 0) return false;
+  if (mss == 0 || !parsed.is_tcp() || (parsed.tcp_flags & kTcpSyn) == 0) return false;
   auto* tcp = mutable_view<TcpHeader>(frame, parsed.l4_offset);
   if (tcp == nullptr) return false;
   size_t at = parsed.l4_offset + sizeof(TcpHeader);
