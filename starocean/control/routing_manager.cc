@@ -317,6 +317,8 @@ void RoutingManager::tell_local_addresses() {
 }
 
 const RoutedInterface* RoutingManager::find(const std::string& name) const {
+  // The engine numbers every name that it is asked for, for good.
+  if (!wanted_.contains(name)) return nullptr;
   const InterfaceId id = engine_.interface_number(name);
   for (const RoutedInterface& one : engine_.routing().interfaces) {
     if (one.id == id) return &one;
