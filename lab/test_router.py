@@ -61,6 +61,14 @@ def test_fragments_where_allowed(lab):
     daemon.assert_conserved()
 
 
+def test_pieces_of_jumbo_packets_arrive_whole(lab):
+    """From an MTU of 9000 into one of 3000, which a frame does not hold: more and smaller pieces, all of each."""
+    daemon, _, (a, b) = router.routed(lab, 2, mtu={1: 9000, 2: 3000})
+    a.ping(b.ipv4, count=3, size=8000, options=("-M", "dont"))
+    assert daemon.counters()["fragmented"] == 3
+    daemon.assert_conserved()
+
+
 def test_unreachable_neighbour_is_told(site):
     _, _, (a, _b) = site
     for address, text in (("10.2.0.99", "Destination Host Unreachable"), ("fd00:2::99", "Address unreachable")):

@@ -66,7 +66,9 @@ void Router::clamp(Job& job, const RoutedInterface& out) {
 void Router::forward_fragments(Job& job, const RoutedInterface& out, const Turn& turn) {
   net::Ipv4Header header;
   std::memcpy(&header, umem_.data(job.packet.head), sizeof header);
-  const net::FragmentPlan plan = net::plan_fragments(header, out.mtu_bytes);
+  // A piece is one frame, also where the MTU would let it be more.
+  const uint32_t room_bytes = umem_.frame_size() - kFragmentOffsetBytes;
+  const net::FragmentPlan plan = net::plan_fragments(header, std::min(out.mtu_bytes, room_bytes));
   if (plan.count == 0 || pool_.reserve(plan.count) < plan.count) {
     egress_.drop(job.packet, job.account,
                  plan.count == 0 ? PortCounter::drop_too_big : PortCounter::drop_no_frame);
@@ -87,14 +89,11 @@ void Router::forward_fragments(Job& job, const RoutedInterface& out, const Turn&
   egress_.release(job.packet);
 }
 
-// `begin` and `len_bytes` are of the payload. The frame has been reserved; a piece that does not fit one is no piece of
-// an MTU that one frame carries.
+// `begin` and `len_bytes` are of the payload. The frame has been reserved.
 void Router::fill_fragment(Packet& piece, const net::Ipv4Header& header, const Packet& whole,
                            uint32_t begin, uint32_t len_bytes) {
   piece.head.frame = pool_.take();
   piece.head.offset_bytes = kFragmentOffsetBytes;
-  const uint32_t room = umem_.frame_size() - kFragmentOffsetBytes - uint32_t{sizeof header};
-  len_bytes = std::min(len_bytes, room);
   piece.head.len_bytes = static_cast<uint16_t>(sizeof header + len_bytes);
   piece.len_bytes = piece.head.len_bytes;
   std::byte* to = umem_.data(piece.head);
