@@ -6,6 +6,8 @@ import ipaddress
 import random
 import struct
 
+from starocean_lab.traffic import internet_checksum
+
 SENDERS4 = ipaddress.IPv4Network("100.64.0.0/10")
 SENDERS6 = ipaddress.IPv6Network("fd64::/64")
 _SENDERS4, _SENDERS6 = int(SENDERS4[0]), SENDERS6[0].packed[:8]
@@ -20,15 +22,6 @@ def v4(text):
 
 def v6(text):
     return ipaddress.IPv6Address(text).packed
-
-
-def checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 class Input:
@@ -73,7 +66,7 @@ class Maker:
         """UDP with TTL 64 and a good header."""
         head = struct.pack("!BBHHHBBH", 0x45 + len(options) // 4, 0, 28 + len(options), number, 0x4000, 64, UDP, 0)
         head += struct.pack("!I", _SENDERS4 + number) + destination + options
-        packet = head[:10] + struct.pack("!H", checksum(head)) + head[12:] + struct.pack("!HHHH", 1024, 1025, 8, 0)
+        packet = head[:10] + struct.pack("!H", internet_checksum(head)) + head[12:] + struct.pack("!HHHH", 1024, 1025, 8, 0)
         tag = struct.pack("!HH", 0x8100, self._vlan) if tagged else b""
         return Input(number, "closing", self._macs + tag + b"\x08\x00" + packet, bool(options))
 
@@ -162,7 +155,7 @@ class Maker:
             kind += ", another version"
         head = struct.pack("!BBHHHBBH", version_ihl, tos, length & 0xFFFF, number & 0xFFFF, flags, ttl, protocol, 0)
         head += source + destination + options
-        right = checksum(head)
+        right = internet_checksum(head)
         if rand.random() < 0.02:
             right ^= 1 << rand.randrange(16)
             kind += ", wrong checksum"

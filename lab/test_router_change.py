@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 
-from starocean_lab import router, wait_until
+from starocean_lab import router, traffic, wait_until
 
 FLOWS, FLIPS = 1000, 1000
 MARK = b"flip"
@@ -18,10 +18,7 @@ def _frames(source_mac, router_mac):
     for flow in range(FLOWS):
         header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 60, 0, 0x4000, 64, 17, 0, socket.inet_aton("10.1.0.1"),
                              socket.inet_aton(f"10.50.{flow // 250}.{flow % 250 + 1}"))
-        total = sum(struct.unpack(">10H", header))
-        total = (total & 0xffff) + (total >> 16)
-        total = (total & 0xffff) + (total >> 16)
-        header = header[:10] + struct.pack(">H", ~total & 0xffff) + header[12:]
+        header = header[:10] + struct.pack(">H", traffic.internet_checksum(header)) + header[12:]
         yield head + header + struct.pack(">HHHH", 1024 + flow, 9, 40, 0) + MARK
 
 

@@ -5,7 +5,7 @@ import random
 import socket
 import subprocess
 
-from starocean_lab import router, run, wait_until
+from starocean_lab import router, run, traffic, wait_until
 from starocean_lab.daemon import binary
 
 ETHERNET = {4: b"\x08\x00", 6: b"\x86\xdd"}
@@ -46,20 +46,13 @@ def test_a_session_to_linux_outlives_everything(lab):
         one.close()
 
 
-def _checksum(data):
-    total = sum(int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return (~total & 0xffff).to_bytes(2, "big")
-
-
 def _packet4(dice, number, destination, length, ttl, dont_fragment):
     payload = number.to_bytes(4, "big") + bytes(length - 32)
     udp = (5000).to_bytes(2, "big") + (dice.randrange(1024, 60000)).to_bytes(2, "big") + \
         (length - 20).to_bytes(2, "big") + b"\0\0" + payload
     header = b"\x45\0" + length.to_bytes(2, "big") + b"\0\0" + (0x4000 if dont_fragment else 0).to_bytes(2, "big") + \
         bytes([ttl, 17]) + b"\0\0" + socket.inet_aton("10.1.0.1") + socket.inet_aton(destination)
-    return header[:10] + _checksum(header) + header[12:] + udp
+    return header[:10] + traffic.internet_checksum(header).to_bytes(2, "big") + header[12:] + udp
 
 
 def _drain(captures, seen):

@@ -18,30 +18,6 @@ using table::RouteKind;
 
 constexpr uint32_t kLocalTable = 255;
 
-const char* kind_name(RouteKind kind) {
-  switch (kind) {
-    case RouteKind::kForward:
-      return "forward";
-    case RouteKind::kElsewhere:
-      return "elsewhere";
-    case RouteKind::kLocal:
-      return "local";
-    case RouteKind::kBroadcast:
-      return "broadcast";
-    case RouteKind::kBlackhole:
-      return "blackhole";
-    case RouteKind::kUnreachable:
-      return "unreachable";
-    case RouteKind::kProhibit:
-      return "prohibit";
-    case RouteKind::kThrow:
-      return "throw";
-    case RouteKind::kNone:
-      break;
-  }
-  return "none";
-}
-
 const char* state_name(NeighbourState state) {
   switch (state) {
     case NeighbourState::kReachable:
@@ -118,7 +94,7 @@ Json routes_json(dataplane::Engine& engine, const RoutingManager& routing,
         for (const auto& hop : route.next_hops) hops.push_back(next_hop_json(engine, routing, hop));
         routes.push_back({{"table", number},
                           {"prefix", prefix.to_string()},
-                          {"kind", kind_name(route.kind)},
+                          {"kind", to_string(route.kind)},
                           {"next_hops", std::move(hops)}});
       }
     }
@@ -168,7 +144,7 @@ Result<Json> route_json(dataplane::Engine& engine, const RoutingManager& routing
                             v4 ? net::IpFamily::kIpv4 : net::IpFamily::kIpv6, {}, address, 0);
   Json json = {{"schema_version", kSchemaVersion},
                {"address", text},
-               {"kind", kind_name(found.decision.kind)},
+               {"kind", to_string(found.decision.kind)},
                {"table", nullptr},
                {"prefix", nullptr},
                {"interface", nullptr},

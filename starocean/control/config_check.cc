@@ -9,10 +9,6 @@
 namespace starocean::control {
 namespace {
 
-std::string at(Mark mark) {
-  return std::to_string(mark.line) + ":" + std::to_string(mark.column);
-}
-
 void check_devices(const Config& config, Problems& problems) {
   std::unordered_map<std::string_view, const InterfaceConfig*> owners;
   for (const InterfaceConfig& interface : config.interfaces) {
@@ -58,10 +54,8 @@ class MembershipCheck {
                         at(earlier->second.mark),
                     "remove it from one of the two");
     } else if (!declared_.contains(member.interface) && !problems_.full()) {
-      const std::string_view near = nearest(member.interface, names_);
-      problems_.add(
-          member.mark, what, "there is no such interface",
-          near.empty() ? "declare it under 'interfaces'" : "did you mean " + quote(near) + "?");
+      problems_.add(member.mark, what, "there is no such interface",
+                    remedy_for_interface(member.interface, names_));
     }
   }
 

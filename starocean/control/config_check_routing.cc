@@ -12,10 +12,6 @@
 namespace starocean::control {
 namespace {
 
-std::string at(Mark mark) {
-  return std::to_string(mark.line) + ":" + std::to_string(mark.column);
-}
-
 class RoutingCheck {
  public:
   RoutingCheck(const Config& config, Problems& problems) : problems_(problems) {
@@ -97,10 +93,7 @@ class RoutingCheck {
     if (problems_.full()) return;
     std::vector<std::string_view> names;
     for (const auto& [known_name, place] : known) names.push_back(known_name);
-    const std::string_view near = nearest(name, names);
-    problems_.add(
-        mark, what, "there is no such interface",
-        near.empty() ? "declare it under 'interfaces'" : "did you mean " + quote(near) + "?");
+    problems_.add(mark, what, "there is no such interface", remedy_for_interface(name, names));
   }
 
   static constexpr uint32_t kMainTable = 254;  // RT_TABLE_MAIN, linux/rtnetlink.h

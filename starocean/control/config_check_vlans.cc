@@ -13,10 +13,6 @@
 namespace starocean::control {
 namespace {
 
-std::string at(Mark mark) {
-  return std::to_string(mark.line) + ":" + std::to_string(mark.column);
-}
-
 std::string member_name(const BridgeConfig& bridge, const BridgeMember& member) {
   return "interface " + quote(member.interface) + " of bridge " + quote(bridge.name);
 }
@@ -105,10 +101,7 @@ class VlanCheck {
       if (problems_.full()) return;
       std::vector<std::string_view> names;
       for (const auto& [name, place] : names_) names.push_back(name);
-      const std::string_view near = nearest(to, names);
-      problems_.add(
-          mark, what, "there is no such interface",
-          near.empty() ? "declare it under 'interfaces'" : "did you mean " + quote(near) + "?");
+      problems_.add(mark, what, "there is no such interface", remedy_for_interface(to, names));
     } else if (const auto used = used_.find(to); used != used_.end()) {
       problems_.add(mark, what, "it " + used->second + ", where copies would be taken for traffic",
                     remedy);

@@ -39,10 +39,14 @@ Error Problems::to_error(std::string_view file_name) const {
   return {text.substr(0, split), text.substr(split + 2)};
 }
 
+std::string at(Mark mark) {
+  return std::to_string(mark.line) + ":" + std::to_string(mark.column);
+}
+
 std::string format_place(std::string_view file_name, Mark mark) {
   std::string out(file_name);
   if (mark.line == 0) return out;
-  return out + ":" + std::to_string(mark.line) + ":" + std::to_string(mark.column);
+  return out + ":" + at(mark);
 }
 
 }  // namespace starocean::control

@@ -29,6 +29,9 @@ class Problems {
   std::vector<Problem> problems_;
 };
 
+// "line:column", for another place in the same file.
+std::string at(Mark mark);
+
 // "file:line:column", or "file" for a mark that is not from a file.
 std::string format_place(std::string_view file_name, Mark mark);
 

@@ -45,6 +45,12 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   return best;
 }
 
+std::string remedy_for_interface(std::string_view name,
+                                 std::span<const std::string_view> declared) {
+  const std::string_view near = nearest(name, declared);
+  return near.empty() ? "declare it under 'interfaces'" : "did you mean " + quote(near) + "?";
+}
+
 std::string quote(std::string_view text) {
   constexpr size_t kLongest = 40;
   size_t length = std::min(text.size(), kLongest);

@@ -84,23 +84,12 @@ std::string route_text(const table::Route& route) {
       }
       return forward_text(hops);
     }
-    case RouteKind::kLocal:
-      return "local";
-    case RouteKind::kBroadcast:
-      return "broadcast";
-    case RouteKind::kBlackhole:
-      return "blackhole";
-    case RouteKind::kUnreachable:
-      return "unreachable";
-    case RouteKind::kProhibit:
-      return "prohibit";
-    case RouteKind::kThrow:
-      return "throw";
     case RouteKind::kNone:
     case RouteKind::kElsewhere:
-      break;
+      return "never set";
+    default:
+      return to_string(route.kind);
   }
-  return "never set";
 }
 
 }  // namespace

@@ -267,10 +267,7 @@ void RoutingManager::compile() {
     routing.vrfs.push_back({.rules4 = compile_rules(vrf, net::IpFamily::kIpv4),
                             .rules6 = compile_rules(vrf, net::IpFamily::kIpv6)});
   }
-  tell_local_addresses();
-  for (const net::Ipv6Address& address : local_) {
-    if (address.is_mapped()) routing.own4.add(net::Ipv4Address(address.embedded_ipv4()));
-  }
+  engine_.set_local_addresses(local_addresses());
   const std::vector<RoutedInterface> interfaces = routing.interfaces;
   engine_.set_routing(std::move(routing));
   bind(interfaces);
@@ -295,25 +292,20 @@ void RoutingManager::bind(const std::vector<RoutedInterface>& interfaces) {
   bound_ = std::move(next);
 }
 
-void RoutingManager::tell_local_addresses() {
-  std::set<net::Ipv6Address> next;
+std::set<net::Ipv6Address> RoutingManager::local_addresses() const {
+  std::set<net::Ipv6Address> addresses;
   for (const auto& [ifindex, interface] : mirror_->interfaces().all()) {
     for (const auto* list : {&interface.addresses4, &interface.addresses6}) {
       for (const InterfaceAddress& one : *list) {
         const bool loopback = one.address.is_loopback() ||
                               (one.address.is_mapped() &&
                                net::Ipv4Address(one.address.embedded_ipv4()).is_loopback());
-        if (!loopback) next.insert(one.address);  // what comes to that from a wire is a martian
+        if (!loopback)
+          addresses.insert(one.address);  // what comes to that from a wire is a martian
       }
     }
   }
-  for (const net::Ipv6Address& address : next) {
-    if (!local_.contains(address)) engine_.set_local(address, true);
-  }
-  for (const net::Ipv6Address& address : local_) {
-    if (!next.contains(address)) engine_.set_local(address, false);
-  }
-  local_ = std::move(next);
+  return addresses;
 }
 
 const RoutedInterface* RoutingManager::find(const std::string& name) const {

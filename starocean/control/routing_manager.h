@@ -68,7 +68,7 @@ class RoutingManager {
                                                               const Wanted& wanted) const;
   std::vector<dataplane::RouteRule> compile_rules(const VrfConfig& vrf, net::IpFamily family);
   void bind(const std::vector<dataplane::RoutedInterface>& interfaces);
-  void tell_local_addresses();
+  std::set<net::Ipv6Address> local_addresses() const;
 
   dataplane::Engine& engine_;
   const PortManager& ports_;
@@ -77,7 +77,6 @@ class RoutingManager {
   std::set<std::string> taps_;
   std::optional<RouteMirror> mirror_;
   std::map<uint32_t, InterfaceId> bound_;  // by ifindex
-  std::set<net::Ipv6Address> local_;
   uint64_t interfaces_seen_ = 0;
   uint64_t rules_seen_ = 0;
   uint64_t next_keep_alive_ns_ = 0;

@@ -226,19 +226,24 @@ uint32_t Egress::take_handoffs() {
   return packets;
 }
 
-// A producer pushes whole packets, so that no packet is cut by the end of what is visible.
+// Its buffers behind the first are in rest_. A producer pushes whole packets, so that no packet is cut by the end
+// of what is visible.
+bool Egress::take_packet(HandoffRing& ring, HandoffItem& first, Packet& packet) {
+  if (!ring.pop(first)) return false;
+  packet.head = to_buffer(first);
+  packet.len_bytes = first.packet_bytes;
+  size_t rest_count = 0;
+  HandoffItem item = first;
+  while (item.more && ring.pop(item)) rest_[rest_count++] = to_buffer(item);
+  packet.rest = {rest_.data(), rest_count};
+  return true;
+}
+
 uint32_t Egress::take_from(HandoffRing& ring) {
   uint32_t packets = 0;
-  for (uint32_t budget = HandoffMesh::kRingItems; budget > 0; --budget) {
-    HandoffItem item;
-    if (!ring.pop(item)) break;
-    Packet packet;
-    size_t rest_count = 0;
-    packet.head = to_buffer(item);
-    packet.len_bytes = item.packet_bytes;
-    HandoffItem more = item;
-    while (more.more && ring.pop(more)) rest_[rest_count++] = to_buffer(more);
-    packet.rest = {rest_.data(), rest_count};
+  HandoffItem item;
+  Packet packet;
+  while (packets < HandoffMesh::kRingItems && take_packet(ring, item, packet)) {
     ++packets;
     resume(packet, item);
   }
@@ -248,16 +253,9 @@ uint32_t Egress::take_from(HandoffRing& ring) {
 uint32_t Egress::take_from_linux(RoutedBatch& batch) {
   HandoffRing& ring = mesh_.from_control(self_);
   HandoffItem item;
-  while (batch.has_room() && ring.pop(item)) {
-    Packet packet;
-    packet.head = to_buffer(item);
-    packet.len_bytes = item.packet_bytes;
-    const PortId account = item.port;
-    const InterfaceId interface = item.interface;
-    size_t rest_count = 0;
-    while (item.more && ring.pop(item)) rest_[rest_count++] = to_buffer(item);
-    packet.rest = {rest_.data(), rest_count};
-    batch.add(packet, interface, account);
+  Packet packet;
+  while (batch.has_room() && take_packet(ring, item, packet)) {
+    batch.add(packet, item.interface, item.port);
   }
   if (batch.count != 0) worker_counters_.add(WorkerCounter::handoff_in, batch.count);
   return batch.count;

@@ -74,6 +74,7 @@ class Egress {
   void put_in_ring(Packet& packet, PortId to, PortQueue& queue);
   void serve(PortQueue& queue);
   void hand_off(Packet& packet, const Port& to, PortQueue& queue);
+  bool take_packet(HandoffRing& ring, HandoffItem& first, Packet& packet);
   uint32_t take_from(HandoffRing& ring);
   void resume(Packet& packet, const HandoffItem& item);
   bool copy_to(const Packet& packet, Packet& result, std::span<xsk::Buffer> rest);

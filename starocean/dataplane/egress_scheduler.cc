@@ -1,11 +1,11 @@
 #include "starocean/dataplane/egress_scheduler.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "starocean/base/check.h"
 #include "starocean/net/checksum.h"
 #include "starocean/net/five_tuple.h"
+#include "starocean/net/forwarding.h"
 #include "starocean/net/ip_header.h"
 #include "starocean/net/parse.h"
 
@@ -20,15 +20,6 @@ uint32_t slots_for(const EgressOptions& options) {
   uint32_t slots = kMaxBuffers;
   for (const EgressClassOptions& one : options.classes) slots += one.queue.limit_packets;
   return slots;
-}
-
-uint32_t hash_of(const net::FiveTuple& tuple) {
-  uint64_t hash = 0x9e3779b97f4a7c15u;
-  for (const uint64_t word : std::bit_cast<std::array<uint64_t, 5>>(tuple)) {
-    hash = (hash ^ word) * 0xd6e8feb86659fd93u;
-    hash ^= hash >> 32;
-  }
-  return static_cast<uint32_t>(hash);
 }
 
 uint8_t traffic_class(net::ConstBytes head, const net::ParsedPacket& parsed) {
@@ -61,7 +52,7 @@ size_t EgressScheduler::class_of(net::ConstBytes head, uint32_t& hash) const {
   if (parsed.ip_version == 0 || !net::fits(head.size(), parsed.l3_offset, 2)) {
     return classes_.size() - 1;
   }
-  if (net::five_tuple(head, parsed, tuple)) hash = hash_of(tuple);
+  if (net::five_tuple(head, parsed, tuple)) hash = net::flow_hash(tuple);
   return class_of_dscp_[traffic_class(head, parsed) >> 2];
 }
 

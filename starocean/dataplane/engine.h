@@ -58,7 +58,6 @@ struct BridgeOptions {
 struct Routing {
   std::vector<RoutedInterface> interfaces;
   std::vector<Vrf> vrfs;
-  OwnAddresses own4;
   uint32_t icmp_errors_per_s = 1000;  // of each worker; 0: no limit
 };
 
@@ -105,13 +104,12 @@ class Engine {
   Status add_tap(const std::string& name, std::optional<std::array<uint8_t, 6>> mac);
   // With `keep` it stays, without carrier, as when the process ends.
   void remove_tap(const std::string& name, bool keep);
-  const LinuxTaps& taps() const { return *taps_; }
   // Replaces all routed interfaces and VRFs; the programs of the ports are told what to take. A port that
   // is neither in a bridge nor routes is left to Linux.
   void set_routing(Routing routing);
   const Routing& routing() const { return routing_; }
-  // An address is, or is no longer, Linux's own.
-  void set_local(const net::Ipv6Address& address, bool local);
+  // Linux's own addresses: the programs leave what is for them to Linux. Part of the next publication.
+  void set_local_addresses(std::set<net::Ipv6Address> addresses);
 
   // --- Running ---
   Status start_workers();
@@ -140,8 +138,6 @@ class Engine {
   std::vector<PortView> ports() const;
   // Of all ports that have been removed, added up.
   PortCounters::Values removed_counters() const;
-  // Counters of what has a number but no port: TAP devices.
-  PortCounters::Values counters_of(PortId account) const { return port_counters(account); }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   struct BridgeState {
     BridgeOptions options;
@@ -190,6 +186,7 @@ class Engine {
   std::pair<xsk::ClaimMode, xsk::RouteFilter> steering_of(const PortState& state) const;
   void steer_ports();
   void deliver(std::span<const HandoffItem> items);
+  void tell_programs(const net::Ipv6Address& address, bool local);
   PortCounters::Values port_counters(PortId port) const;
   void punt_from_workers();
   void drop_handoffs();

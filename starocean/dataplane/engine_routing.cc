@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "starocean/base/check.h"
 #include "starocean/base/log.h"
@@ -48,8 +49,17 @@ void Engine::set_routing(Routing routing) {
   steer_ports();
 }
 
-void Engine::set_local(const net::Ipv6Address& address, bool local) {
-  if (local ? !local_.insert(address).second : local_.erase(address) == 0) return;
+void Engine::set_local_addresses(std::set<net::Ipv6Address> addresses) {
+  const std::set<net::Ipv6Address> before = std::exchange(local_, std::move(addresses));
+  for (const net::Ipv6Address& address : local_) {
+    if (!before.contains(address)) tell_programs(address, true);
+  }
+  for (const net::Ipv6Address& address : before) {
+    if (!local_.contains(address)) tell_programs(address, false);
+  }
+}
+
+void Engine::tell_programs(const net::Ipv6Address& address, bool local) {
   for (auto& [id, state] : ports_) {
     if (!state.attached) continue;
     if (Status told = state.attached->set_local(address, local); !told) {
@@ -61,7 +71,9 @@ void Engine::set_local(const net::Ipv6Address& address, bool local) {
 void Engine::compile_routing(Snapshot& next) const {
   next.fib = fib_.get();
   next.vrfs = routing_.vrfs;
-  next.own4 = routing_.own4;
+  for (const net::Ipv6Address& address : local_) {
+    if (address.is_mapped()) next.own4.add(net::Ipv4Address(address.embedded_ipv4()));
+  }
   next.icmp_errors_per_s = routing_.icmp_errors_per_s;
   next.interfaces.resize(interface_numbers_.size());
   for (const RoutedInterface& interface : routing_.interfaces) {

@@ -44,19 +44,16 @@ void LinuxTaps::write(InterfaceId interface, PortId from, std::span<const iovec>
   counters.add(PortCounter::tx_bytes, bytes);
 }
 
-bool LinuxTaps::read() {
-  bool more = false;
-  for (auto& [interface, entry] : entries_) more |= read_from(interface, entry);
-  return more;
+void LinuxTaps::read() {
+  for (auto& [interface, entry] : entries_) read_from(interface, entry);
 }
 
-bool LinuxTaps::read_from(InterfaceId interface, Entry& entry) {
+void LinuxTaps::read_from(InterfaceId interface, Entry& entry) {
   const WorkerId worker(static_cast<uint16_t>(interface.index() % mesh_.workers()));
   HandoffRing& ring = mesh_.from_control(worker);
   uint32_t packets = 0;
   while (packets < kPacketsPerRead && read_packet(interface, entry, ring)) ++packets;
   if (packets != 0) mesh_.doorbell(worker).ring();
-  return packets == kPacketsPerRead;
 }
 
 bool LinuxTaps::read_packet(InterfaceId interface, Entry& entry, HandoffRing& ring) {

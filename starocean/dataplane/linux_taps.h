@@ -34,17 +34,15 @@ class LinuxTaps {
   void add(InterfaceId interface, PortId account, xsk::TapDevice device);
   // Takes it out; the caller closes or removes it.
   xsk::TapDevice take(InterfaceId interface);
-  bool contains(InterfaceId interface) const { return entries_.contains(interface); }
-  const std::map<InterfaceId, Entry>& entries() const { return entries_; }
 
   // Gives one packet to Linux, which is counted. The caller keeps the frames.
   void write(InterfaceId interface, PortId from, std::span<const iovec> pieces);
-  // Takes what Linux has sent, up to some hundred packets per device, and hands it to workers. True when a
-  // device may have more.
-  bool read();
+  // Takes what Linux has sent, up to some hundred packets per device, and hands it to workers. What is left keeps
+  // the device readable.
+  void read();
 
  private:
-  bool read_from(InterfaceId interface, Entry& entry);
+  void read_from(InterfaceId interface, Entry& entry);
   bool read_packet(InterfaceId interface, Entry& entry, HandoffRing& ring);
 
   xsk::FramePool& pool_;

@@ -24,6 +24,31 @@ enum class RouteKind : uint8_t {
   kThrow,        // as if this table had no route: the next rule decides
 };
 
+// "forward", "local", "blackhole" … as `ip route` has them where it does.
+constexpr const char* to_string(RouteKind kind) {
+  switch (kind) {
+    case RouteKind::kForward:
+      return "forward";
+    case RouteKind::kElsewhere:
+      return "elsewhere";
+    case RouteKind::kLocal:
+      return "local";
+    case RouteKind::kBroadcast:
+      return "broadcast";
+    case RouteKind::kBlackhole:
+      return "blackhole";
+    case RouteKind::kUnreachable:
+      return "unreachable";
+    case RouteKind::kProhibit:
+      return "prohibit";
+    case RouteKind::kThrow:
+      return "throw";
+    case RouteKind::kNone:
+      break;
+  }
+  return "none";
+}
+
 struct NextHop {
   uint32_t ifindex = 0;
   std::optional<net::Ipv6Address>
