@@ -203,7 +203,11 @@ static __always_inline int ip6_is_transit(struct cursor *cursor)
 
 static __always_inline int has_vlan(const __u64 *vlans, __u32 id)
 {
-	return (vlans[(id >> 6) & 63] >> (id & 63)) & 1;
+	__u32 word = id >> 6;
+
+	/* Or clang takes the word out of a swapped id by shifts whose bound not every verifier sees. */
+	asm volatile("" : "+r"(word));
+	return (vlans[word & 63] >> (id & 63)) & 1;
 }
 
 /* Not inline: the verifier then walks it once. */

@@ -309,7 +309,8 @@ TEST_F(Cli, WrongUsageIsStatusTwoAndOneSentence) {
            {"wan", "set"},
            {"wan", "set", "--loss", "1"},
            {"wan", "set", "--lost", "1%"},
-           {"wan", "show", "everything"}}) {
+           {"wan", "show", "everything"},
+           {"--log-level", "loud", "version"}}) {
     const Outcome outcome = run(words);
     EXPECT_EQ(outcome.code, kWrongUsage) << ::testing::PrintToString(words);
     EXPECT_EQ(outcome.out, "");

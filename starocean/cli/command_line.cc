@@ -4,10 +4,14 @@
 
 #include <cctype>
 #include <exception>
+#include <optional>
 #include <sstream>
+#include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
+#include "starocean/base/log.h"
 #include "starocean/control/api_server.h"
 
 namespace starocean::cli {
@@ -23,17 +27,36 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
   return fmt::format("starocean: {}; see `{} --help`\n", error.what(), command);
 }
 
+std::optional<LogLevel> parse_log_level(std::string_view text) {
+  if (text == "debug") return LogLevel::kDebug;
+  if (text == "info") return LogLevel::kInfo;
+  if (text == "warning") return LogLevel::kWarning;
+  if (text == "error") return LogLevel::kError;
+  return std::nullopt;
+}
+
+std::string check_log_level(const std::string& text) {
+  if (parse_log_level(text)) return "";
+  return fmt::format("'{}' is not a log level: debug, info, warning and error are", text);
+}
+
 void describe(CLI::App& app, Context& context) {
   app.name("starocean");
   app.require_subcommand(1);
   app.fallthrough();
   app.get_formatter()->column_width(34);
   app.footer(
-      "--socket PATH may stand anywhere. Exit status: 0 done, 1 the work failed, 2 wrong usage.");
+      "--socket and --log-level may stand anywhere. Exit status: 0 done, 1 the work failed, 2 "
+      "wrong usage.");
   app.failure_message(usage_error);
   app.add_option("--socket", context.socket_path, "The daemon's control socket")
       ->type_name("PATH")
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--log-level", [](const std::string& text) { set_log_level(*parse_log_level(text)); },
+         "Log from here up: debug, info, warning or error (info)")
+      ->type_name("LEVEL")
+      ->check(check_log_level);
   add_run(app, context);
   add_config(app, context);
   add_explain(app, context);

@@ -51,11 +51,10 @@ Result<Skeleton> load(const XdpProgram::Options& options) {
   skeleton->rodata->look_through_vlan = options.look_through_vlan;
   skeleton->rodata->stamp_arrival = options.stamp_arrival;
   if (const int error = steer_bpf__load(skeleton.get()); error != 0) {
-    return fail_system(
-        what, -error,
-        error == -EPERM || error == -EACCES
-            ? steering::kPrivileges
-            : "Linux 6.1 or newer is needed; the debug log holds the kernel's reasons");
+    return fail_system(what, -error,
+                       error == -EPERM ? steering::kPrivileges
+                                       : "Linux 6.1 or newer is needed; with --log-level debug the "
+                                         "kernel's reasons are logged");
   }
   return skeleton;
 }
