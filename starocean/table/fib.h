@@ -138,6 +138,8 @@ class Fib {
     return adjacencies_->find(ifindex, address);
   }
   Adjacency& adjacency(AdjacencyIndex index) const { return (*adjacencies_)[index]; }
+  // Whether any next hop of a route that forwards is on that device.
+  bool leads_over(RouteIndex route, uint32_t ifindex) const;
 
  private:
   // A prefix as the tables take it.
@@ -227,6 +229,17 @@ inline Decision Fib::decide(RouteIndex route, const net::Ipv6Address& destinatio
   }
   decision.adjacency = connected ? adjacencies_->find(next.ifindex, destination) : hop;
   return decision;
+}
+
+inline bool Fib::leads_over(RouteIndex route, uint32_t ifindex) const {
+  const RouteStore::Record& record = (*routes_)[route];
+  if (record.kind != RouteKind::kForward) return false;
+  const auto is_on = [&](uint32_t hop) {
+    return (*adjacencies_)[hop & ~RouteStore::kConnected].ifindex == ifindex;
+  };
+  if (record.log2_buckets == 0) return is_on(record.hop);
+  const uint32_t* const end = record.buckets + (size_t{1} << record.log2_buckets);
+  return std::any_of(record.buckets, end, is_on);
 }
 
 }  // namespace starocean::table
