@@ -139,9 +139,11 @@ Result<Json> route_json(dataplane::Engine& engine, const RoutingManager& routing
   }
   const net::Ipv6Address address = v4 ? net::Ipv6Address::mapped(*v4) : *v6;
   const dataplane::Snapshot& snapshot = engine.snapshot();
-  const dataplane::FoundRoute found =
-      dataplane::find_route(snapshot, snapshot.vrfs[0], nullptr,
-                            v4 ? net::IpFamily::kIpv4 : net::IpFamily::kIpv6, {}, address, 0);
+  net::FiveTuple tuple;
+  tuple.dst = address;
+  tuple.ip_version = v4 ? 4 : 6;
+  const dataplane::RouteLookup found =
+      dataplane::lookup_route(snapshot, snapshot.vrfs[0], tuple, InterfaceId::none());
   Json json = {{"schema_version", kSchemaVersion},
                {"address", text},
                {"kind", to_string(found.decision.kind)},

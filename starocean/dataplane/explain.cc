@@ -31,80 +31,86 @@ std::string route_words(const table::Decision& decision) {
   return "none";
 }
 
-std::string_view reason_words(PortCounter reason) {
-  return kPortCounters[static_cast<size_t>(reason)].help;
-}
-
-void end(Explanation& explanation, const Verdict& verdict) {
-  switch (verdict.fate) {
-    case Fate::kLinux:
-      explanation.outcome = ExplainedOutcome::kLinux;
-      explanation.steps.push_back({"end", "given to Linux"});
-      return;
-    case Fate::kError:
-    case Fate::kDrop:
-    case Fate::kUndecided:
-    case Fate::kForward:
+ExplainedOutcome outcome_of(RouteAction action) {
+  switch (action) {
+    case RouteAction::kForward:
+      return ExplainedOutcome::kTransmit;
+    case RouteAction::kWait:
+      return ExplainedOutcome::kWait;
+    case RouteAction::kToLinux:
+      return ExplainedOutcome::kLinux;
+    case RouteAction::kRefuse:
+      return ExplainedOutcome::kError;
+    case RouteAction::kDrop:
       break;
   }
-  const bool told = verdict.fate == Fate::kError;
-  explanation.outcome = told ? ExplainedOutcome::kError : ExplainedOutcome::kDrop;
-  explanation.reason = verdict.reason;
-  explanation.steps.push_back({"end", fmt::format("dropped: {}{}", reason_words(verdict.reason),
-                                                  told ? "; its sender gets an ICMP error" : "")});
+  return ExplainedOutcome::kDrop;
 }
 
-void explain_neighbour(Explanation& explanation, const Snapshot& snapshot,
-                       const table::Decision& decision, const net::Ipv6Address& destination) {
-  explanation.egress = decision.interface;
-  explanation.next_hop = destination;
-  table::NeighbourState state = table::NeighbourState::kUnresolved;
-  if (decision.adjacency != 0) {
-    const table::Adjacency& adjacency = snapshot.fib->adjacency(decision.adjacency);
-    const uint64_t word = adjacency.word.load(std::memory_order_acquire);
-    explanation.next_hop = adjacency.address;
-    state = table::Adjacency::state_of(word);
-    explanation.next_mac = table::Adjacency::mac_of(word);
+// `may_tell`: an error may be made about such a packet.
+void end(Explanation& explanation, RouteReason reason, bool may_tell = true) {
+  const RouteReasonInfo& info = info_of(reason);
+  explanation.why = reason;
+  explanation.outcome = outcome_of(info.action);
+  explanation.reason = info.counter;
+  std::string words(info.text);
+  if (explanation.outcome == ExplainedOutcome::kError) {
+    if (!may_tell) explanation.outcome = ExplainedOutcome::kDrop;
+    words += may_tell ? "; its sender gets an ICMP error" : "; no error may be made about it";
   }
+  explanation.steps.push_back({"end", std::move(words)});
+}
+
+void explain_neighbour(Explanation& explanation, const Snapshot& snapshot, const Verdict& verdict,
+                       const net::Ipv6Address& destination) {
+  explanation.egress = verdict.egress;
+  explanation.next_hop = destination;
+  const bool exists = verdict.adjacency != 0;
+  if (exists) explanation.next_hop = snapshot.fib->adjacency(verdict.adjacency).address;
   const std::string who = net::to_string_either(explanation.next_hop);
-  if (state == table::NeighbourState::kReachable) {
-    explanation.outcome = ExplainedOutcome::kTransmit;
+  if (verdict.reason != RouteReason::kNeighbour) {
+    explanation.next_mac = table::Adjacency::mac_of(verdict.neighbour_word);
     explanation.steps.push_back(
         {"neighbour",
          fmt::format("{} is at {}", who, mac_from_u64(explanation.next_mac).to_string())});
-    explanation.steps.push_back({"end", "transmitted"});
     return;
   }
-  explanation.outcome = ExplainedOutcome::kWait;
-  explanation.next_mac = 0;
+  const bool failed = exists && table::Adjacency::state_of(verdict.neighbour_word) ==
+                                    table::NeighbourState::kFailed;
   explanation.steps.push_back(
-      {"neighbour",
-       fmt::format("{} is not known{}", who,
-                   state == table::NeighbourState::kFailed ? ": it has not answered" : "")});
-  explanation.steps.push_back({"end", "waits until Linux has asked for it"});
+      {"neighbour", fmt::format("{} is not known{}", who, failed ? ": it has not answered" : "")});
 }
 
-// Before anything is looked up; kUndecided goes on.
-Verdict explain_packet(Explanation& explanation, const RoutedInterface& in, net::ConstBytes frame,
-                       const net::ParsedPacket& parsed, RouteSubject& subject) {
+// Before anything is looked up; kForward goes on.
+RouteReason explain_packet(Explanation& explanation, const RoutedInterface& in,
+                           net::ConstBytes frame, RouteQuery& query) {
   const auto* ethernet = net::view<net::EthernetHeader>(frame);
-  if (ethernet == nullptr) return Verdict::drop(PortCounter::drop_runt);
-  const bool ours = ethernet->dst.as_u64() == in.mac;
-  if (!ours && !ethernet->dst.is_multicast()) return Verdict::drop(PortCounter::drop_not_ours);
-  if (!ours || parsed.ip_version == 0) {
-    explanation.steps.push_back({"packet", "not an IP packet to the interface itself"});
-    return Verdict::to_linux();
+  if (ethernet == nullptr) return RouteReason::kRunt;
+  if (ethernet->dst.is_multicast()) return RouteReason::kGroupMac;
+  if (ethernet->dst.as_u64() != in.mac) return RouteReason::kOtherHost;
+  if (in.vrf == RoutedInterface::kNoVrf) return RouteReason::kNotRouted;
+  const RouteReason reason = check_packet(frame, static_cast<uint32_t>(frame.size()), query);
+  if (reason == RouteReason::kForward) {
+    explanation.steps.push_back(
+        {"packet",
+         fmt::format("{} to {}, {} bytes, {} hops left", net::to_string_either(query.tuple.src),
+                     net::to_string_either(query.tuple.dst), query.ip_bytes, query.ttl)});
   }
-  const Verdict verdict = check(frame, parsed, in, subject);
-  explanation.steps.push_back(
-      {"packet",
-       verdict.fate == Fate::kUndecided
-           ? fmt::format("{} to {}, {} bytes, {} hops left", net::to_string_either(subject.source),
-                         net::to_string_either(subject.destination), subject.l3_length_bytes,
-                         subject.hops_left)
-       : verdict.fate == Fate::kLinux ? "options, extension headers or multicast"
-                                      : "not fit to be forwarded"});
-  return verdict;
+  return reason;
+}
+
+void explain_route(Explanation& explanation, const Snapshot& snapshot, const RouteLookup& found,
+                   const net::Ipv6Address& destination) {
+  const std::string what = route_words(found.decision);
+  if (found.rule != nullptr && found.rule->table != nullptr) {
+    explanation.table = found.rule->table->linux_table();
+    const auto match = snapshot.fib->longest_match(*found.rule->table, destination);
+    explanation.steps.push_back({"rule", fmt::format("look into table {}", explanation.table)});
+    explanation.steps.push_back(
+        {"route", fmt::format("{}: {}", match ? match->first.to_string() : "default", what)});
+  } else {
+    explanation.steps.push_back({"rule", found.rule != nullptr ? what : "no table has a route"});
+  }
 }
 
 }  // namespace
@@ -128,38 +134,27 @@ const char* to_string(ExplainedOutcome outcome) {
 Explanation explain_frame(const Snapshot& snapshot, const RoutedInterface& in,
                           net::ConstBytes frame) {
   Explanation explanation;
-  const net::ParsedPacket parsed = net::parse(frame);
-  RouteSubject subject;
-  Verdict verdict = explain_packet(explanation, in, frame, parsed, subject);
-  if (verdict.fate != Fate::kUndecided) {
-    end(explanation, verdict);
+  RouteQuery query;
+  const RouteReason unfit = explain_packet(explanation, in, frame, query);
+  if (unfit != RouteReason::kForward) {
+    end(explanation, unfit);
     return explanation;
   }
-  const FoundRoute found = find_route(snapshot, snapshot.vrfs[in.vrf], &in, subject.family,
-                                      subject.source, subject.destination, subject.flow_hash);
-  if (found.rule != nullptr && found.rule->table != nullptr) {
-    explanation.table = found.rule->table->linux_table();
-    const auto match = snapshot.fib->longest_match(*found.rule->table, subject.destination);
-    explanation.steps.push_back({"rule", fmt::format("look into table {}", explanation.table)});
-    explanation.steps.push_back(
-        {"route", fmt::format("{}: {}", match ? match->first.to_string() : "default",
-                              route_words(found.decision))});
-  } else if (found.rule != nullptr) {
-    explanation.steps.push_back({"rule", route_words(found.decision)});
-  } else {
-    explanation.steps.push_back({"rule", "no table has a route"});
+  const RouteLookup found = lookup_route(snapshot, snapshot.vrfs[in.vrf], query.tuple, in.id);
+  explain_route(explanation, snapshot, found, query.tuple.dst);
+  const Verdict verdict = judge(snapshot, in, query, found);
+  const RouteReasonInfo& info = info_of(verdict.reason);
+  if (info.action == RouteAction::kForward || info.action == RouteAction::kWait) {
+    explanation.fragment = query.ip_bytes > verdict.mtu_bytes;
+    if (explanation.fragment) {
+      explanation.steps.push_back(
+          {"size", fmt::format("cut into fragments for an MTU of {}", verdict.mtu_bytes)});
+    }
+    explain_neighbour(explanation, snapshot, verdict, query.tuple.dst);
   }
-  verdict = judge(snapshot, subject, found.decision);
-  if (verdict.fate != Fate::kForward) {
-    end(explanation, verdict);
-    return explanation;
-  }
-  explanation.fragment = verdict.fragment;
-  if (verdict.fragment) {
-    explanation.steps.push_back(
-        {"size", fmt::format("cut into fragments for an MTU of {}", verdict.mtu_bytes)});
-  }
-  explain_neighbour(explanation, snapshot, verdict.decision, subject.destination);
+  const bool may_tell =
+      net::may_cause_icmp_error(frame, net::parse(frame), query.is_v4() ? info.icmp4 : info.icmp6);
+  end(explanation, verdict.reason, may_tell);
   return explanation;
 }
 

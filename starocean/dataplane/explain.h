@@ -1,12 +1,13 @@
 // What forwarding would do with a packet, step by step, and why: by the very functions that the router uses
-// (route_judge.h), on the configuration and tables of this moment. Nothing is sent and nothing changes. Control
+// (route_check.h, route_decision.h), on the configuration and tables of this moment. Nothing is sent and nothing changes. Control
 // thread.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "starocean/dataplane/route_judge.h"
+#include "starocean/dataplane/route_decision.h"
+#include "starocean/dataplane/route_reason.h"
 #include "starocean/dataplane/snapshot.h"
 
 namespace starocean::dataplane {
@@ -29,6 +30,7 @@ const char* to_string(ExplainedOutcome outcome);
 struct Explanation {
   std::vector<ExplainedStep> steps;
   ExplainedOutcome outcome = ExplainedOutcome::kDrop;
+  RouteReason why = RouteReason::kForward;
   PortCounter reason = PortCounter::kCount;  // of a drop
   InterfaceId egress;                        // kTransmit, kWait
   net::Ipv6Address next_hop;                 // kTransmit, kWait

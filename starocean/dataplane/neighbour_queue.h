@@ -1,100 +1,142 @@
-// Packets that wait, briefly, until Linux knows the MAC address of their next hop (RFC 1122, 2.3.2.2; RFC 4861, 7.2.2).
-// They begin with the IP header. One per worker, on its thread; bounded in all directions: what does not fit is
-// given back, the oldest of the same neighbour first.
+// Packets that wait, briefly, until Linux knows the MAC address of their next hop (RFC 1122, 2.3.2.2; RFC 4861,
+// 7.2.2). A request goes to the control thread, which has Linux ask; meanwhile a neighbour's packets queue up, in
+// order. When the address is known they are sent; when Linux has given up, or time is over, they are refused.
+//
+// Limits, so that whoever scans a subnet holds up little: kPacketsPerNeighbour packets for one neighbour, of which
+// the oldest gives way to the next (as by Linux's unres_qlen, Documentation/networking/ip-sysctl.rst); kNeighbours
+// neighbours and kFrames frames in all, beyond which a new packet is dropped. All under drop_neighbour_full.
+//
+// A neighbour that has failed before is asked for again, as Linux does at each new packet: a failure counts only
+// when it has been seen to be asked for meanwhile.
+//
+// One per worker, on its thread, but for frames().
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "starocean/base/clock.h"
 #include "starocean/base/ids.h"
+#include "starocean/dataplane/egress.h"
 #include "starocean/dataplane/packet_store.h"
-#include "starocean/net/ip_address.h"
+#include "starocean/ring/mpsc.h"
+#include "starocean/table/fib.h"
 
 namespace starocean::dataplane {
 
 // To the control thread: please have Linux ask for it.
 struct NeighbourRequest {
   uint32_t ifindex = 0;
-  net::Ipv6Address address;
+  net::Ipv6Address address;  // IPv4 mapped
 };
+using NeighbourRequestRing = ring::MpscRing<NeighbourRequest>;
 
 class NeighbourQueue {
  public:
-  static constexpr uint32_t kPackets = 512;
+  static constexpr uint32_t kFrames = 512;
   static constexpr uint32_t kPacketsPerNeighbour = 16;
-  static constexpr uint32_t kNeighbours = 64;
-  static constexpr uint64_t kPatienceNs =
-      3 * kNsPerSecond;  // as long as Linux asks: three times, a second apart
+  static constexpr uint32_t kNeighbours = 128;
+  // As long as Linux asks: three times, a second apart.
+  static constexpr uint64_t kPatienceNs = 3 * kNsPerSecond;
   static constexpr uint64_t kAskAgainNs = kNsPerSecond;
 
-  struct Neighbour {
-    uint32_t ifindex = 0;
-    net::Ipv6Address address;
-    uint64_t since_ns = 0;
-    uint64_t asked_ns = 0;
-    PacketList packets;
-  };
-  // What is remembered of a packet: where it came from.
+  // Where a packet came from: who counts it, and by which interface (of our own: by which its cause came).
   struct Origin {
     PortId account;
     InterfaceId in;
   };
 
-  NeighbourQueue() : store_(kPackets) { neighbours_.reserve(kNeighbours); }
+  NeighbourQueue(Egress& egress, NeighbourRequestRing& requests);
 
   bool empty() const { return neighbours_.empty(); }
+  // Any thread: frames held, as of a moment ago.
   uint32_t frames() const { return store_.used(); }
 
-  // The packet waits for that neighbour, or is given to `drop(packet, origin)`, or one that has waited longest
-  // instead. `ask()` is called when the neighbour should be asked for.
-  template <class Ask, class Drop>
-  void wait(Packet& packet, Origin origin, uint32_t ifindex, const net::Ipv6Address& address,
-            uint64_t now_ns, Ask&& ask, Drop&& drop) {
-    Neighbour* neighbour = find(ifindex, address, now_ns);
-    if (neighbour == nullptr) return drop(packet, origin);
-    if (now_ns - neighbour->asked_ns >= kAskAgainNs || neighbour->packets.empty()) {
-      neighbour->asked_ns = now_ns;
-      ask();
-    }
-    while (neighbour->packets.packets >= kPacketsPerNeighbour) {
-      Origin oldest_origin;
-      Packet oldest = take(*neighbour, oldest_origin);
-      drop(oldest, oldest_origin);
-    }
-    const SlotIndex slot = store_.put(packet, now_ns);
-    if (slot == kNoSlot) return drop(packet, origin);
-    store_[slot].flow = uint32_t{origin.account.value()} << 16 | origin.in.value();
-    neighbour->packets.push(store_, slot);
-  }
+  // The packet, to leave by `egress`, waits for that neighbour, or makes another give way. `state` is what is known
+  // of the neighbour.
+  void wait(Packet& packet, Origin origin, InterfaceId egress, uint32_t ifindex,
+            const net::Ipv6Address& address, table::NeighbourState state, uint64_t now_ns);
 
-  std::span<Neighbour> neighbours() { return neighbours_; }
-  // The packet of that neighbour that came first; there is one. Its further buffers are here until the next call.
-  Packet take(Neighbour& neighbour, Origin& origin) {
-    const SlotIndex slot = neighbour.packets.pop(store_);
-    origin = {PortId(static_cast<uint16_t>(store_[slot].flow >> 16)),
-              InterfaceId(static_cast<uint16_t>(store_[slot].flow))};
-    return store_.take(slot, rest_);
-  }
-  // Forgets neighbours without packets.
-  void sweep() {
-    std::erase_if(neighbours_, [](const Neighbour& one) { return one.packets.empty(); });
-  }
+  // Looks after all neighbours: calls ready(packet, origin, egress, adjacency index) for each packet whose neighbour
+  // is known, dead(packet, origin) for each that waited in vain. Both take the packet; dead() may have others wait.
+  template <class Ready, class Dead>
+  void serve(const table::Fib& fib, uint64_t now_ns, Ready&& ready, Dead&& dead);
+
+  // Calls f(packet, origin), which takes the packet, for all that would leave by what `gone(egress)` says has gone.
+  template <class Gone, class F>
+  void remove(Gone&& gone, F&& f);
 
  private:
-  Neighbour* find(uint32_t ifindex, const net::Ipv6Address& address, uint64_t now_ns) {
-    for (Neighbour& one : neighbours_) {
-      if (one.ifindex == ifindex && one.address == address) return &one;
-    }
-    if (neighbours_.size() == kNeighbours) return nullptr;
-    neighbours_.push_back({ifindex, address, now_ns, 0, {}});
-    return &neighbours_.back();
+  struct Neighbour {
+    net::Ipv6Address address;
+    uint32_t ifindex = 0;
+    InterfaceId egress;
+    bool is_asked = false;  // it has been seen in another state than failed
+    uint64_t since_ns = 0;
+    uint64_t asked_ns = 0;
+    PacketList packets;
+  };
+
+  Neighbour* find_or_make(uint32_t ifindex, const net::Ipv6Address& address, uint64_t now_ns);
+  void ask(Neighbour& neighbour, uint64_t now_ns);
+  // The packet that came first; its further buffers are in `rest_` until the next call.
+  Packet take_first(PacketList& packets, Origin& origin);
+  void forget(size_t index) {
+    neighbours_[index] = neighbours_.back();
+    neighbours_.pop_back();
   }
 
+  Egress& egress_;
+  NeighbourRequestRing& requests_;
   PacketStore store_;
-  std::vector<Neighbour> neighbours_;
+  std::vector<Neighbour> neighbours_;  // never more than is reserved
   std::array<xsk::Buffer, kMaxBuffers> rest_;
 };
+
+template <class Ready, class Dead>
+void NeighbourQueue::serve(const table::Fib& fib, uint64_t now_ns, Ready&& ready, Dead&& dead) {
+  using table::NeighbourState;
+  // From the last on, since those that dead() adds come behind.
+  for (size_t i = neighbours_.size(); i-- > 0;) {
+    Neighbour& neighbour = neighbours_[i];
+    const table::AdjacencyIndex index = fib.neighbour(neighbour.ifindex, neighbour.address);
+    const NeighbourState state =
+        index == 0 ? NeighbourState::kUnresolved : fib.adjacency(index).state();
+    const bool is_known = state == NeighbourState::kReachable;
+    const bool is_dead = (state == NeighbourState::kFailed && neighbour.is_asked) ||
+                         now_ns - neighbour.since_ns >= kPatienceNs;
+    if (!is_known && !is_dead) {
+      if (state == NeighbourState::kUnresolved) neighbour.is_asked = true;
+      ask(neighbour, now_ns);
+      continue;
+    }
+    const InterfaceId egress = neighbour.egress;
+    PacketList packets = neighbour.packets;
+    forget(i);
+    while (!packets.empty()) {
+      Origin origin;
+      Packet packet = take_first(packets, origin);
+      if (is_known) {
+        ready(packet, origin, egress, index);
+      } else {
+        dead(packet, origin);
+      }
+    }
+  }
+}
+
+template <class Gone, class F>
+void NeighbourQueue::remove(Gone&& gone, F&& f) {
+  for (size_t i = neighbours_.size(); i-- > 0;) {
+    if (!gone(neighbours_[i].egress)) continue;
+    while (!neighbours_[i].packets.empty()) {
+      Origin origin;
+      Packet packet = take_first(neighbours_[i].packets, origin);
+      f(packet, origin);
+    }
+    forget(i);
+  }
+}
 
 }  // namespace starocean::dataplane

@@ -1,46 +1,19 @@
-// Receiving, looking up and judging; what is then done is in router_act.cc, errors and waiting in router_errors.cc.
-
 #include "starocean/dataplane/router.h"
 
+#include <bit>
+
 #include "starocean/base/cpu.h"
-#include "starocean/net/ethernet.h"
+#include "starocean/dataplane/vlan_tag.h"
 
 namespace starocean::dataplane {
-namespace {
-
-constexpr uint32_t kEthernetHeaderBytes = 14;
-
-const VlanInterface* find_vlan(const Port& port, uint16_t vlan) {
-  for (const VlanInterface& one : port.vlans) {
-    if (one.vlan == vlan) return &one;
-  }
-  return nullptr;
-}
-
-bool is_ip(uint16_t ethertype) {
-  return ethertype == net::kEtherTypeIpv4 || ethertype == net::kEtherTypeIpv6;
-}
-
-}  // namespace
-
-Router::Job& Router::add(Packet& packet, PortId account) {
-  Job& job = jobs_[job_count_++];
-  job.packet.head = std::move(packet.head);
-  job.packet.rest = packet.rest;
-  job.packet.len_bytes = packet.len_bytes;
-  job.account = account;
-  job.subject = {};
-  job.verdict = {};
-  return job;
-}
 
 void Router::process(Batch& batch, const Snapshot& snapshot, uint64_t now_ns) {
   const Turn turn{snapshot, now_ns};
-  const Port& in = snapshot.ports[batch.in_port.index()];
+  const Port& in = turn.snapshot.ports[batch.in_port.index()];
   PortCounters& counters = egress_.counters(in.id);
   uint64_t bytes = 0;
   for (Packet& packet : batch.all()) {
-    prefetch_read(umem_.data(packet.head));
+    prefetch_write(umem_.data(packet.head));
     bytes += packet.len_bytes;
   }
   counters.add(PortCounter::rx_packets, batch.count);
@@ -50,140 +23,162 @@ void Router::process(Batch& batch, const Snapshot& snapshot, uint64_t now_ns) {
       counters.add(PortCounter::checksums_finished, finished);
     }
   }
-  for (Packet& packet : batch.all()) {
-    if (packet.head.len_bytes < kEthernetHeaderBytes) [[unlikely]] {
-      egress_.drop(packet, in.id, PortCounter::drop_runt);
-      continue;
-    }
-    const net::ParsedPacket parsed = net::parse(umem_.bytes(packet.head), packet.len_bytes);
-    const VlanInterface* vlan =
-        parsed.vlan_count == 0 ? nullptr : find_vlan(in, parsed.vlan[0].id());
-    const InterfaceId interface = parsed.vlan_count == 0 ? in.routed
-                                  : vlan != nullptr      ? vlan->interface
-                                                         : InterfaceId::none();
-    if (!interface.valid()) [[unlikely]] {  // it has just ceased to route
-      in.can_punt ? egress_.punt(packet, in)
-                  : egress_.drop(packet, in.id, PortCounter::drop_no_linux);
-      continue;
-    }
-    Job& job = add(packet, in.id);
-    job.parsed = parsed;
-    if (!is_for_router(job, snapshot.interfaces[interface.index()], vlan != nullptr ? 1 : 0,
-                       turn)) {
-      --job_count_;
-    }
-  }
-  look_up_all(turn);
-  act_on_all(turn);
+  v4_ = v6_ = 0;
+  for (uint32_t i = 0; i < batch.count; ++i) enter(i, batch.packets[i], in, turn);
+  route(turn);
 }
 
 void Router::process(RoutedBatch& batch, const Snapshot& snapshot, uint64_t now_ns) {
   const Turn turn{snapshot, now_ns};
-  for (RoutedPacket& routed : batch.all()) {
-    Job& job = add(routed.packet, routed.account);
-    job.parsed = net::parse(umem_.bytes(job.packet.head), job.packet.len_bytes);
-    if (!is_for_router(job, snapshot.interfaces[routed.interface.index()], 0, turn)) --job_count_;
+  const auto& interfaces = turn.snapshot.interfaces;
+  for (RoutedPacket& routed : batch.all()) prefetch_write(umem_.data(routed.packet.head));
+  v4_ = v6_ = 0;
+  for (uint32_t i = 0; i < batch.count; ++i) {
+    RoutedPacket& routed = batch.packets[i];
+    Transit& transit = transits_[i];
+    transit.packet = &routed.packet;
+    transit.in = &interfaces[routed.interface.index()];
+    transit.account = routed.account;
+    transit.was_tagged = false;
+    check(i, turn);
   }
-  look_up_all(turn);
-  act_on_all(turn);
+  route(turn);
   batch.clear();
 }
 
-// Otherwise it has gone already: to Linux, or nowhere. More tags than the interface's own are another network's.
-bool Router::is_for_router(Job& job, const RoutedInterface& in, uint16_t vlan_tags,
-                           const Turn& turn) {
-  const net::MacAddress destination = load_mac(umem_.data(job.packet.head));
-  const bool routes = in.vrf != RoutedInterface::kNoVrf;
-  const bool ours = destination.as_u64() == in.mac;
-  if (!ours && !destination.is_multicast()) {
-    egress_.drop(job.packet, job.account, PortCounter::drop_not_ours);
-    return false;
+void Router::enter(uint32_t i, Packet& packet, const Port& in, const Turn& turn) {
+  Transit& transit = transits_[i];
+  transit.packet = &packet;
+  transit.in = nullptr;
+  transit.account = in.id;
+  transit.was_tagged = false;
+  const FrameTarget target = classify_frame(turn.snapshot, in, umem_.bytes(packet.head));
+  if (target.interface.valid()) {
+    transit.in = &turn.snapshot.interfaces[target.interface.index()];
+    if (target.tagged) {
+      FrameVlan tag;
+      tag.tag_type = net::kEtherTypeVlan;
+      untag(packet, umem_, tag);
+      transit.was_tagged = true;
+      transit.control = target.control;
+    }
   }
-  if (!ours || !routes || !is_ip(job.parsed.ethertype) || job.parsed.vlan_count != vlan_tags) {
-    to_linux(job.packet, job.account, in, turn);
-    return false;
+  if (target.reason != RouteReason::kForward) [[unlikely]] {
+    return dispose(transit, target.reason, turn);
   }
-  job.verdict = check(umem_.bytes(job.packet.head), job.parsed, in, job.subject);
-  job.subject.in = &in;
-  return true;
+  check(i, turn);
 }
 
-// Rule by rule: those packets that it speaks of are looked up in its table together. Mostly there are two rules, for
-// the tables local and main, and one interface in the batch.
-void Router::look_up_all(const Turn& turn) {
-  for (uint32_t first = 0; first < job_count_; ++first) {
-    const Job& job = jobs_[first];
-    if (job.verdict.fate != Fate::kUndecided) continue;
-    look_up(turn, turn.snapshot.vrfs[job.subject.in->vrf], job.subject.family);
-  }
+void Router::check(uint32_t i, const Turn& turn) {
+  Transit& transit = transits_[i];
+  const Packet& packet = *transit.packet;
+  const RouteReason reason =
+      check_packet(umem_.bytes(packet.head), packet.len_bytes, routes_.queries[i]);
+  if (reason != RouteReason::kForward) [[unlikely]]
+    return dispose(transit, reason, turn);
+  routes_.in[i] = transit.in->id;
+  (routes_.queries[i].is_v4() ? v4_ : v6_) |= uint64_t{1} << i;
 }
 
-void Router::look_up(const Turn& turn, const Vrf& vrf, net::IpFamily family) {
-  const table::Fib& fib = *turn.snapshot.fib;
-  // Which ones: of that family and VRF, without an answer yet.
-  std::array<uint8_t, kBatchPackets> open;
-  uint32_t open_count = 0;
-  for (uint32_t i = 0; i < job_count_; ++i) {
-    const Job& job = jobs_[i];
-    if (job.verdict.fate != Fate::kUndecided || job.subject.family != family) continue;
-    if (&turn.snapshot.vrfs[job.subject.in->vrf] != &vrf) continue;
-    open[open_count++] = static_cast<uint8_t>(i);
-  }
-  for (const RouteRule& rule : vrf.rules(family)) {
-    uint32_t wanted = 0;
-    for (uint32_t k = 0; k < open_count; ++k) {
-      const RouteSubject& subject = jobs_[open[k]].subject;
-      if (!matches(rule, subject.in, subject.source)) continue;
-      addresses4_[wanted] = subject.destination.embedded_ipv4();
-      addresses6_[wanted] = subject.destination;
-      wanted_[wanted++] = open[k];
-    }
-    if (wanted == 0) continue;
-    if (rule.table == nullptr) {
-      for (uint32_t k = 0; k < wanted; ++k) {
-        Job& job = jobs_[wanted_[k]];
-        job.verdict = judge(turn.snapshot, job.subject, {.kind = rule.kind});
+// In the order in which they came, once all are looked up.
+void Router::route(const Turn& turn) {
+  const Snapshot& snapshot = turn.snapshot;
+  for (const bool is_v4 : {true, false}) {
+    for (uint64_t left = is_v4 ? v4_ : v6_; left != 0;) {
+      const uint16_t vrf = transits_[std::countr_zero(left)].in->vrf;
+      uint64_t group = 0;
+      for (uint64_t rest = left; rest != 0; rest &= rest - 1) {
+        if (transits_[std::countr_zero(rest)].in->vrf == vrf) group |= rest & (0 - rest);
       }
-    } else {
-      const std::span<table::RouteIndex> routes{routes_.data(), wanted};
-      if (family == net::IpFamily::kIpv4) {
-        fib.lookup4(*rule.table, {addresses4_.data(), wanted}, routes);
-      } else {
-        fib.lookup6(*rule.table, {addresses6_.data(), wanted}, routes);
-      }
-      for (uint32_t k = 0; k < wanted; ++k) {
-        Job& job = jobs_[wanted_[k]];
-        const table::Decision decision =
-            fib.decide(routes_[k], job.subject.destination, job.subject.flow_hash);
-        if (decision.kind == table::RouteKind::kNone || decision.kind == table::RouteKind::kThrow) {
-          continue;
-        }
-        job.verdict = judge(turn.snapshot, job.subject, decision);
-      }
-    }
-    uint32_t left = 0;
-    for (uint32_t k = 0; k < open_count; ++k) {
-      if (jobs_[open[k]].verdict.fate == Fate::kUndecided) open[left++] = open[k];
-    }
-    open_count = left;
-    if (open_count == 0) return;
-  }
-  for (uint32_t k = 0; k < open_count; ++k) {
-    Job& job = jobs_[open[k]];
-    job.verdict = judge(turn.snapshot, job.subject, {});
-  }
-}
-
-void Router::act_on_all(const Turn& turn) {
-  for (uint32_t i = 0; i < job_count_; ++i) {
-    const Verdict& verdict = jobs_[i].verdict;
-    if (verdict.fate == Fate::kForward && verdict.decision.adjacency != 0) {
-      prefetch_read(&turn.snapshot.fib->adjacency(verdict.decision.adjacency));
+      lookup_routes(snapshot, snapshot.vrfs[vrf], is_v4, group, routes_);
+      left &= ~group;
     }
   }
-  for (uint32_t i = 0; i < job_count_; ++i) act(jobs_[i], turn);
-  job_count_ = 0;
+  for (uint64_t left = v4_ | v6_; left != 0; left &= left - 1) {
+    const auto i = static_cast<size_t>(std::countr_zero(left));
+    const RouteQuery& query = routes_.queries[i];
+    act(transits_[i], query, judge(snapshot, *transits_[i].in, query, routes_.lookups[i]), turn);
+  }
   flush_to_switch(turn);
+}
+
+void Router::act(Transit& transit, const RouteQuery& query, const Verdict& verdict,
+                 const Turn& turn) {
+  const RouteAction action = verdict.reason == RouteReason::kForward
+                                 ? RouteAction::kForward
+                                 : info_of(verdict.reason).action;
+  if (action == RouteAction::kRefuse) [[unlikely]] {
+    return refuse(transit, verdict.reason, verdict.mtu_bytes, turn);
+  }
+  if (action != RouteAction::kForward && action != RouteAction::kWait) [[unlikely]] {
+    return dispose(transit, verdict.reason, turn);
+  }
+  const RoutedInterface& egress = turn.snapshot.interfaces[verdict.egress.index()];
+  prepare(transit, query, egress);
+  if (action == RouteAction::kWait) [[unlikely]] {
+    return wait(*transit.packet, {transit.account, transit.in->id}, query, verdict, turn);
+  }
+  turn.snapshot.fib->adjacency(verdict.adjacency).mark_used();
+  send(*transit.packet, transit.account, egress, table::Adjacency::mac_of(verdict.neighbour_word),
+       turn);
+}
+
+// What needs neither a route nor an answer.
+void Router::dispose(Transit& transit, RouteReason reason, const Turn& turn) {
+  const RouteReasonInfo& info = info_of(reason);
+  if (info.action == RouteAction::kToLinux) {
+    to_linux(transit, turn);
+  } else {
+    egress_.drop(*transit.packet, transit.account, info.counter);
+  }
+}
+
+void Router::to_linux(Transit& transit, const Turn& turn) {
+  Packet& packet = *transit.packet;
+  if (transit.in != nullptr && transit.in->is_tap) {
+    egress_.deliver(packet, transit.account, *transit.in);
+    return;
+  }
+  const Port& port = turn.snapshot.ports[transit.account.index()];
+  if (!port.can_punt) [[unlikely]] {
+    egress_.drop(packet, transit.account, PortCounter::drop_no_linux);
+    return;
+  }
+  // The room that the tag had is still there.
+  if (transit.was_tagged) push_tag(packet, umem_, {net::kEtherTypeVlan, transit.control});
+  egress_.punt(packet, port);
+}
+
+void Router::serve(const Snapshot& snapshot, uint64_t now_ns) {
+  const Turn turn{snapshot, now_ns};
+  const auto& interfaces = snapshot.interfaces;
+  const auto gone = [&](InterfaceId egress) {
+    return snapshot.fib == nullptr || egress.index() >= interfaces.size() ||
+           !interfaces[egress.index()].active;
+  };
+  queue_.remove(gone, [&](Packet& packet, NeighbourQueue::Origin origin) {
+    egress_.drop(packet, origin.account, PortCounter::drop_egress_down);
+  });
+  if (queue_.empty()) return;
+  queue_.serve(
+      *snapshot.fib, now_ns,
+      [&](Packet& packet, NeighbourQueue::Origin origin, InterfaceId egress,
+          table::AdjacencyIndex index) {
+        table::Adjacency& adjacency = snapshot.fib->adjacency(index);
+        adjacency.mark_used();
+        const uint64_t word = adjacency.word.load(std::memory_order_acquire);
+        send(packet, origin.account, interfaces[egress.index()], table::Adjacency::mac_of(word),
+             turn);
+      },
+      [&](Packet& packet, NeighbourQueue::Origin origin) { refuse_waiting(packet, origin, turn); });
+  flush_to_switch(turn);
+}
+
+void Router::stop() {
+  queue_.remove([](InterfaceId) { return true; },
+                [&](Packet& packet, NeighbourQueue::Origin origin) {
+                  egress_.drop(packet, origin.account, PortCounter::drop_neighbour_failed);
+                });
 }
 
 }  // namespace starocean::dataplane

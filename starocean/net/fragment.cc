@@ -6,12 +6,19 @@
 #include "starocean/net/checksum.h"
 
 namespace starocean::net {
+namespace {
+
+constexpr uint32_t kMaxDatagramBytes = 65535;
+
+}  // namespace
 
 FragmentPlan plan_fragments(const Ipv4Header& header, uint32_t mtu_bytes) {
   FragmentPlan plan;
   const uint16_t total = header.total_length.host();
   mtu_bytes = std::min<uint32_t>(mtu_bytes, UINT16_MAX);  // no IPv4 packet is longer
   if (total <= sizeof(Ipv4Header) || mtu_bytes < sizeof(Ipv4Header) + 8) return plan;
+  // Beyond what a datagram can be: the offsets of the pieces would not fit either.
+  if (header.fragment_offset_bytes() + total > kMaxDatagramBytes) return plan;
   plan.payload_bytes = static_cast<uint16_t>(total - sizeof(Ipv4Header));
   plan.piece_bytes = static_cast<uint16_t>((mtu_bytes - sizeof(Ipv4Header)) & ~uint32_t{7});
   plan.count =

@@ -11,7 +11,7 @@ namespace starocean::net {
 struct FragmentPlan {
   uint16_t piece_bytes = 0;    // of payload in each but the last, a multiple of 8
   uint16_t payload_bytes = 0;  // of the whole
-  uint16_t count = 0;          // 0: cannot be cut to this MTU
+  uint16_t count = 0;          // 0: cannot be cut: too small an MTU, or it lies beyond 64 KiB
 };
 
 // `header` has 20 bytes and allows it (DF is clear). It may be a fragment itself.

@@ -15,52 +15,55 @@ namespace {
 constexpr uint8_t kTosMask = 0x1e;
 constexpr uint8_t kPrecedence = 0xc0;
 
-constexpr uint8_t kIcmpTimestampRequest = 13;
-constexpr uint8_t kIcmpAddressMaskReply = 18;
+// Types that neither are errors nor unknown, for which Linux assumes the worst (net/ipv4/icmp.c, icmp_pointers):
+// echo, timestamp, information, address mask.
+bool is_icmp_query(uint8_t type) {
+  constexpr uint8_t kTimestamp = 13, kAddressMaskReply = 18;
+  return type == kIcmpEchoReply || type == kIcmpEchoRequest ||
+         (type >= kTimestamp && type <= kAddressMaskReply);
+}
+
 constexpr uint8_t kNdRedirect = 137;
 constexpr uint8_t kHighestIcmpv6Error = 127;  // RFC 4443, 2.1
 
-// The queries: RFC 792, and RFC 950, appendix I. To errors there are no errors, and none to types that nobody knows
-// (RFC 1122, 3.2.2), as in Linux (net/ipv4/icmp.c, icmp_pointers).
-bool is_icmp_query(uint8_t type) {
-  return type == kIcmpEchoReply || type == kIcmpEchoRequest ||
-         (type >= kIcmpTimestampRequest && type <= kIcmpAddressMaskReply);
-}
-
-// The type of an ICMP message, all that is needed of it: -1 when the packet ends before.
-int icmp_type_of(ConstBytes frame, const ParsedPacket& parsed) {
-  const size_t end = std::min<size_t>(frame.size(), size_t{parsed.l3_offset} + parsed.l3_length);
-  return parsed.l4_offset < end ? static_cast<int>(frame[parsed.l4_offset]) : -1;
+// The first byte of what follows IP; null when there is none.
+const std::byte* message_type(ConstBytes frame, const ParsedPacket& parsed) {
+  if (parsed.l4_offset == 0 || parsed.l4_length() == 0) return nullptr;
+  return parsed.l4_offset < frame.size() ? &frame[parsed.l4_offset] : nullptr;
 }
 
 bool may_cause_icmp4(ConstBytes frame, const ParsedPacket& parsed) {
   const auto* header = view<Ipv4Header>(frame, parsed.l3_offset);
-  if (header == nullptr) return false;
+  if (header == nullptr || parsed.fragment == Fragment::kLater) return false;
   const bool one_sender = !header->src.is_zero() && !header->src.is_multicast() &&
                           !header->src.is_broadcast() && !header->src.is_loopback();
   if (!one_sender || header->dst.is_multicast() || header->dst.is_broadcast()) return false;
   if (header->protocol != kProtoIcmp) return true;
-  // One whose type cannot be read could be an error.
-  const int type = icmp_type_of(frame, parsed);
-  return parsed.l4_offset != 0 && type >= 0 && is_icmp_query(static_cast<uint8_t>(type));
+  const std::byte* type = message_type(frame, parsed);
+  return type != nullptr && is_icmp_query(std::to_integer<uint8_t>(*type));
 }
 
-bool may_cause_icmp6(ConstBytes frame, const ParsedPacket& parsed) {
+bool may_cause_icmp6(ConstBytes frame, const ParsedPacket& parsed, bool to_group) {
   const auto* header = view<Ipv6Header>(frame, parsed.l3_offset);
   if (header == nullptr) return false;
   if (header->src.is_unspecified() || header->src.is_multicast()) return false;
-  if (header->dst.is_multicast()) return false;
+  if (header->dst.is_multicast() && !to_group) return false;
+  // What follows a fragment's header is not looked at, except in the first.
   if (parsed.protocol != kProtoIcmpv6 || parsed.l4_offset == 0) return true;
-  const int type = icmp_type_of(frame, parsed);
+  if (parsed.fragment == Fragment::kLater) return true;
+  const std::byte* first = message_type(frame, parsed);
+  if (first == nullptr) return false;
+  const auto type = std::to_integer<uint8_t>(*first);
   return type > kHighestIcmpv6Error && type != kNdRedirect;
 }
 
 }  // namespace
 
-bool may_cause_icmp_error(ConstBytes frame, const ParsedPacket& parsed) {
-  if (parsed.fragment == Fragment::kLater) return false;
-  return parsed.ip_version == 4 ? may_cause_icmp4(frame, parsed)
-                                : parsed.ip_version == 6 && may_cause_icmp6(frame, parsed);
+bool may_cause_icmp_error(ConstBytes frame, const ParsedPacket& parsed,
+                          const IcmpErrorFields& fields) {
+  if (parsed.ip_version == 4) return may_cause_icmp4(frame, parsed);
+  return parsed.ip_version == 6 &&
+         may_cause_icmp6(frame, parsed, fields.type == kIcmpv6PacketTooBig);
 }
 
 bool make_icmp_error(PacketBuffer& packet, const IcmpErrorFields& fields, Ipv4Address source,

@@ -33,10 +33,12 @@ struct IcmpErrorFields {
   uint32_t info = 0;  // the MTU of "fragmentation needed" and "packet too big"
 };
 
-// Whether there may be an error about this packet (RFC 1812, 4.3.2.7; RFC 4443, 2.4 e): it is none itself, no fragment
-// but the first, from one station, and to one. `frame` is what `parsed` speaks of; its Ethernet destination is for
+// Whether there may be this error about this packet (RFC 1812, 4.3.2.7; RFC 4443, 2.4 e): it is none itself, it is
+// from one station, and to one ("packet too big" to a group is allowed, for path MTU discovery). IPv4: no fragment
+// but the first; of IPv6 any, as Linux has it. `frame` is what `parsed` speaks of; its Ethernet destination is for
 // the caller to look at.
-bool may_cause_icmp_error(ConstBytes frame, const ParsedPacket& parsed);
+bool may_cause_icmp_error(ConstBytes frame, const ParsedPacket& parsed,
+                          const IcmpErrorFields& fields);
 
 // `packet` begins with an IPv4 header and has 28 bytes of room before it. `id` of the new header. False, with the
 // packet unchanged, when there is no room.
