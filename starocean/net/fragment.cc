@@ -20,17 +20,21 @@ FragmentPlan plan_fragments(const Ipv4Header& header, uint32_t mtu_bytes) {
   // Beyond what a datagram can be: the offsets of the pieces would not fit either.
   if (header.fragment_offset_bytes() + total > kMaxDatagramBytes) return plan;
   plan.payload_bytes = static_cast<uint16_t>(total - sizeof(Ipv4Header));
-  plan.piece_bytes = static_cast<uint16_t>((mtu_bytes - sizeof(Ipv4Header)) & ~uint32_t{7});
-  plan.count =
-      static_cast<uint16_t>((plan.payload_bytes + plan.piece_bytes - 1) / plan.piece_bytes);
+  // More than a datagram can be is as good as a datagram; and it fits the plan's numbers.
+  const auto room =
+      static_cast<uint32_t>(std::min(mtu_bytes, kMaxDatagramBytes) - sizeof(Ipv4Header));
+  plan.piece_bytes = static_cast<uint16_t>(room & ~uint32_t{7});
+  const uint32_t before_last = plan.payload_bytes > room ? plan.payload_bytes - room : 0;
+  plan.count = static_cast<uint16_t>(1 + (before_last + plan.piece_bytes - 1) / plan.piece_bytes);
   return plan;
 }
 
 Ipv4Header fragment_header(const Ipv4Header& header, const FragmentPlan& plan, uint16_t number) {
   Ipv4Header piece = header;
   const uint32_t begin = uint32_t{number} * plan.piece_bytes;
-  const uint32_t length = std::min<uint32_t>(plan.piece_bytes, plan.payload_bytes - begin);
-  const bool more = number + 1 < plan.count || header.more_fragments();
+  const bool last = number + 1 == plan.count;
+  const uint32_t length = last ? plan.payload_bytes - begin : plan.piece_bytes;
+  const bool more = !last || header.more_fragments();
   const uint32_t offset = (header.fragment_offset_bytes() + begin) / 8;
   piece.total_length = be16(static_cast<uint16_t>(sizeof(Ipv4Header) + length));
   piece.flags_offset = be16(static_cast<uint16_t>((more ? kIpv4MoreFragments : 0u) | offset));

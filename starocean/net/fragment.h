@@ -1,5 +1,6 @@
 // IPv4 fragmentation (RFC 791, 3.2): where a packet is cut, and the header of each piece. The caller copies the
-// bytes. Headers without options only: a packet with options is Linux's to forward. Pure; any thread.
+// bytes. The last piece is as long as the MTU lets it be, a multiple of 8 or not. Headers without options only: a
+// packet with options is Linux's to forward. Pure; any thread.
 #pragma once
 
 #include <cstdint>

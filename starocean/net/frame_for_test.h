@@ -46,6 +46,17 @@ inline Frame join(std::initializer_list<Frame> parts) {
   return all;
 }
 
+// RFC 1071, section 1, as the text says it, a byte at a time: what the code under test is compared with.
+inline uint16_t slow_checksum(ConstBytes bytes) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const auto byte = std::to_integer<uint32_t>(bytes[i]);
+    sum += i % 2 == 0 ? byte << 8 : byte;
+    sum = (sum & 0xffff) + (sum >> 16);
+  }
+  return static_cast<uint16_t>(~sum);
+}
+
 // A packet of `payload` counting bytes in a buffer of its own, with 256 bytes of room on either
 // side.
 class BuiltPacket {
