@@ -17,7 +17,8 @@ constexpr uint16_t mss_for_mtu(uint8_t ip_version, uint32_t mtu_bytes) {
 }
 
 // If the packet is a SYN whose MSS option says more than `mss`, writes `mss` there and corrects the checksum; true if
-// it did. Options that end before they say so are left alone.
+// it did. Options that end before they say so are left alone, as are all when `mss` is 0: a link too narrow for any
+// segment.
 bool clamp_mss(MutableBytes frame, const ParsedPacket& parsed, uint16_t mss);
 
 }  // namespace starocean::net
