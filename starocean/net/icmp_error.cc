@@ -46,13 +46,18 @@ bool may_cause_icmp4(ConstBytes frame, const ParsedPacket& parsed) {
 bool may_cause_icmp6(ConstBytes frame, const ParsedPacket& parsed, bool to_group) {
   const auto* header = view<Ipv6Header>(frame, parsed.l3_offset);
   if (header == nullptr) return false;
-  if (header->src.is_unspecified() || header->src.is_multicast()) return false;
+  if (header->src.is_unspecified() || header->src.is_multicast() || header->src.is_loopback()) {
+    return false;
+  }
   if (header->dst.is_multicast() && !to_group) return false;
+  // Behind so many extension headers there may be an error; where they are cut off, Linux answers.
+  if (parsed.l4_offset == 0) return parsed.status != ParseStatus::kTooManyExtensions;
   // What follows a fragment's header is not looked at, except in the first.
-  if (parsed.protocol != kProtoIcmpv6 || parsed.l4_offset == 0) return true;
+  if (parsed.protocol != kProtoIcmpv6) return true;
   if (parsed.fragment == Fragment::kLater) return true;
   const std::byte* first = message_type(frame, parsed);
-  if (first == nullptr) return false;
+  // As Linux has it (net/ipv6/icmp.c, is_ineligible): of a fragment, even when there is no type in it.
+  if (first == nullptr) return parsed.fragment != Fragment::kNone;
   const auto type = std::to_integer<uint8_t>(*first);
   return type > kHighestIcmpv6Error && type != kNdRedirect;
 }
