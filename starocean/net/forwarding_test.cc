@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
-#include <map>
+#include <random>
+#include <type_traits>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -39,6 +41,37 @@ TEST(Ttl, EveryHopKeepsTheChecksumRightOrWrong) {
   }
 }
 
+// As if computed anew, from random headers with every TTL.
+TEST(Ttl, ChecksumIsThatOfTheWholeHeader) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 50'000; ++round) {
+    Frame bytes(sizeof(Ipv4Header));
+    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+    bytes[0] = std::byte{0x45};
+    bytes[8] = static_cast<std::byte>(1 + round % 255);
+    Frame expected = bytes;
+    const auto finish = [](Frame& header) {
+      header[10] = header[11] = std::byte{0};
+      const uint16_t checksum = slow_checksum(header);
+      header[10] = static_cast<std::byte>(checksum >> 8);
+      header[11] = static_cast<std::byte>(checksum & 0xff);
+    };
+    finish(bytes);
+    ASSERT_TRUE(plain_checksum_ok(*view<Ipv4Header>(bytes)));
+    expected[8] = static_cast<std::byte>(round % 255);
+    finish(expected);
+    decrement_ttl(*mutable_view<Ipv4Header>(bytes));
+    ASSERT_EQ(bytes, expected) << round;
+    // One bit wrong, anywhere, is seen, and another hop does not hide it.
+    bytes[random() % bytes.size()] ^= static_cast<std::byte>(1 << random() % 8);
+    ASSERT_FALSE(plain_checksum_ok(*view<Ipv4Header>(bytes))) << round;
+    if (bytes[8] == std::byte{0}) continue;
+    decrement_ttl(*mutable_view<Ipv4Header>(bytes));
+    ASSERT_FALSE(plain_checksum_ok(*view<Ipv4Header>(bytes))) << round;
+    ASSERT_NE(slow_checksum(bytes), 0) << round;
+  }
+}
+
 FiveTuple tuple_of(uint32_t source, uint32_t destination, uint16_t port) {
   FiveTuple tuple;
   tuple.src = Ipv6Address::mapped(Ipv4Address(source));
@@ -52,6 +85,82 @@ FiveTuple tuple_of(uint32_t source, uint32_t destination, uint16_t port) {
 
 TEST(FlowHash, IsTheSameOnEveryMachine) {
   EXPECT_EQ(flow_hash(tuple_of(0x0a000001, 0xc0000201, 1024)), 2560881558u);
+}
+
+// Values from a program of its own that follows the definition from the bytes of the tuple on.
+TEST(FlowHash, KnownValues) {
+  const auto hash = [](auto src, auto dst, uint16_t src_port, uint16_t dst_port, uint8_t protocol) {
+    constexpr bool kIsV4 = std::is_same_v<decltype(src), Ipv4Address>;
+    FiveTuple tuple;
+    if constexpr (kIsV4) {
+      tuple.src = Ipv6Address::mapped(src);
+      tuple.dst = Ipv6Address::mapped(dst);
+    } else {
+      tuple.src = src;
+      tuple.dst = dst;
+    }
+    tuple.src_port = be16(src_port);
+    tuple.dst_port = be16(dst_port);
+    tuple.protocol = protocol;
+    tuple.ip_version = kIsV4 ? 4 : 6;
+    return flow_hash(tuple);
+  };
+  EXPECT_EQ(hash(kV4A, kV4B, 1111, 80, kProtoTcp), 0xbe747e8cu);
+  EXPECT_EQ(hash(kV4B, kV4A, 80, 1111, kProtoTcp), 0x7fd656d5u);
+  EXPECT_EQ(hash(kV4A, kV4B, 0, 0, kProtoUdp), 0x18f29273u);
+  EXPECT_EQ(hash(kV6A, kV6B, 1111, 80, kProtoTcp), 0xfb582ab3u);
+  EXPECT_EQ(hash(kV6B, kV6A, 80, 1111, kProtoTcp), 0x7fcb3ee1u);
+  EXPECT_EQ(hash(kV6A, kV6B, 0, 0, kProtoIcmpv6), 0x2437949du);
+  EXPECT_EQ(hash(Ipv4Address(), Ipv4Address(), 0, 0, 0), 0x68db26ffu);
+}
+
+// Whatever decides: the upper bits, the lower ones, or the rest of a division.
+TEST(FlowHash, SpreadsRandomFlowsOverEightHops) {
+  std::mt19937_64 random(17);
+  for (const bool v6 : {false, true}) {
+    std::array<std::array<int, 8>, 4> buckets{};
+    constexpr int kFlows = 80'000;
+    for (int i = 0; i < kFlows; ++i) {
+      FiveTuple tuple = tuple_of(static_cast<uint32_t>(random()), static_cast<uint32_t>(random()),
+                                 static_cast<uint16_t>(random()));
+      tuple.dst_port = be16(static_cast<uint16_t>(random()));
+      if (v6) {
+        const auto address = [&] {
+          return Ipv6Address(
+              std::bit_cast<Ipv6Address::Bytes>(std::array<uint64_t, 2>{random(), random()}));
+        };
+        tuple.src = address();
+        tuple.dst = address();
+        tuple.ip_version = 6;
+      }
+      const uint32_t hash = flow_hash(tuple);
+      const uint32_t symmetric = symmetric_flow_hash(tuple);
+      ASSERT_EQ(symmetric, symmetric_flow_hash(tuple.reversed()));
+      ++buckets[0][hash >> 29];
+      ++buckets[1][hash & 7];
+      ++buckets[2][symmetric >> 29];
+      ++buckets[3][symmetric & 7];
+    }
+    for (const auto& shares : buckets) {
+      EXPECT_GT(*std::min_element(shares.begin(), shares.end()), kFlows / 8 * 95 / 100);
+      EXPECT_LT(*std::max_element(shares.begin(), shares.end()), kFlows / 8 * 105 / 100);
+    }
+  }
+}
+
+// The first fragment has ports, the others none: they must not go different ways.
+TEST(FlowHash, IsThatOfTheDatagramForAllItsFragments) {
+  std::array<uint32_t, 3> hashes{};
+  const std::array<uint16_t, 3> flags = {kIpv4MoreFragments, kIpv4MoreFragments | 2, 4};
+  for (size_t i = 0; i < flags.size(); ++i) {
+    Frame frame = udp4_frame(64);
+    mutable_view<Ipv4Header>(frame, sizeof(EthernetHeader))->flags_offset = be16(flags[i]);
+    FiveTuple tuple;
+    ASSERT_TRUE(parse_five_tuple(frame, tuple));
+    hashes[i] = flow_hash(tuple);
+  }
+  EXPECT_EQ(hashes[0], hashes[1]);
+  EXPECT_EQ(hashes[0], hashes[2]);
 }
 
 TEST(FlowHash, SymmetricOnlyWhenAsked) {
