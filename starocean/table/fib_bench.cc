@@ -83,8 +83,11 @@ const typename Family::Table& ours() {
   static lpm::Arena arena = *lpm::Arena::reserve(qsbr);
   static const auto made = [] {
     auto table = *Family::Table::create(arena);
-    for (const auto& route : routes<Family>())
+    size_t changes = 0;
+    for (const auto& route : routes<Family>()) {
       table.set(route.prefix, route.length, route.next_hop);
+      if (++changes % 256 == 0) arena.collect();  // as Fib does
+    }
     return table;
   }();
   return made;

@@ -20,9 +20,8 @@ class Lpm4 : public lpm::Table<lpm::Slot4> {
  public:
   // `arena` outlives it.
   static Result<Lpm4> create(lpm::Arena& arena) {
-    return Table::create(arena, "an IPv4 route table").map([](Table&& table) {
-      return Lpm4(std::move(table));
-    });
+    return Table::create(arena, lpm::Root::Form::kNumbers, "an IPv4 route table")
+        .map([](Table&& table) { return Lpm4(std::move(table)); });
   }
 
   uint32_t lookup(uint32_t address) const { return trie().lookup(lpm::Bits128::v4(address)); }

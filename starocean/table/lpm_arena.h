@@ -20,7 +20,7 @@ class Arena {
  public:
   // A word has 24 bits to number a line with: 1 GiB of them. Less where the address space is small.
   static constexpr uint32_t kMaxLines = sizeof(void*) < 8 ? 1u << 20 : 1u << 24;
-  static constexpr uint32_t kMaxNodeLines = 20;  // an index and 256 words
+  static constexpr uint32_t kMaxNodeLines = 17;  // 256 runs
   // Kept for erasures, which may need a node while they replace another, and have to succeed.
   static constexpr uint32_t kSpareLines = 1u << 14;
 

@@ -8,8 +8,8 @@
 namespace starocean::table::lpm {
 namespace {
 
-uint32_t lines_of(size_t words) {
-  const size_t bytes = sizeof(IndexedNode) + words * sizeof(Word);
+uint32_t lines_of(size_t runs) {
+  const size_t bytes = Node::kHeaderBytes + runs * sizeof(Word);
   return static_cast<uint32_t>((bytes + sizeof(Line) - 1) / sizeof(Line));
 }
 
@@ -17,90 +17,22 @@ void update(std::atomic<Word>& word, Word next) {
   if (word.load(std::memory_order_relaxed) != next) word.store(next, std::memory_order_release);
 }
 
-// How the words of a node over eight bits are kept: as runs, and by an index to the distinct ones.
+// The words of a node over eight bits as runs.
 struct Shape {
-  explicit Shape(const Words256& words);
-  bool small() const { return runs <= SmallNode::kRuns; }
+  explicit Shape(const Words256& all) {
+    for (uint32_t i = 0; i < all.size(); ++i) {
+      if (i % 64 == 0) before[i / 64] = static_cast<uint8_t>(runs);
+      if (i > 0 && all[i] == all[i - 1]) continue;
+      starts[i / 64] |= uint64_t{1} << i % 64;
+      words[runs++] = all[i];
+    }
+  }
 
   uint32_t runs = 0;
-  uint32_t distinct = 0;
-  std::array<uint8_t, SmallNode::kRuns> starts;
-  std::array<Word, SmallNode::kRuns> run_words;
-  std::array<uint8_t, 256> index;
+  std::array<uint64_t, 4> starts{};
+  std::array<uint8_t, 4> before{};
   Words256 words;
 };
-
-Shape::Shape(const Words256& all) {
-  for (uint32_t i = 0; i < all.size(); ++i) {
-    if (i > 0 && all[i] == all[i - 1]) {
-      index[i] = index[i - 1];
-      continue;
-    }
-    if (runs < SmallNode::kRuns) {
-      starts[runs] = static_cast<uint8_t>(i);
-      run_words[runs] = all[i];
-    }
-    ++runs;
-    auto* const end = words.data() + distinct;
-    auto* const known = std::find(words.data(), end, all[i]);
-    index[i] = static_cast<uint8_t>(known - words.data());
-    if (known == end) words[distinct++] = all[i];
-  }
-}
-
-// A SmallNode or PairNode: of fewer runs than it has room for, the rest begin at the last place, and repeat the
-// last one's word.
-template <class Node, class Starts, class Words>
-void fill(Node& node, uint32_t runs, const Starts& starts, const Words& words) {
-  node.starts.fill(static_cast<typename decltype(node.starts)::value_type>(~0u));
-  for (uint32_t i = 0; i < runs; ++i) {
-    node.starts[i] = static_cast<typename decltype(node.starts)::value_type>(starts[i]);
-  }
-  for (uint32_t i = 0; i < Node::kRuns; ++i) {
-    node.words[i].store(words[std::min(i, runs - 1)], std::memory_order_relaxed);
-  }
-}
-
-template <class Node, class Starts, class Words>
-bool update_runs(Node& node, uint32_t runs, const Starts& starts, const Words& words) {
-  constexpr auto kLast = static_cast<typename decltype(node.starts)::value_type>(~0u);
-  for (uint32_t i = 0; i < Node::kRuns; ++i) {
-    if (node.starts[i] != (i < runs ? starts[i] : kLast)) return false;
-  }
-  for (uint32_t i = 0; i < Node::kRuns; ++i) update(node.words[i], words[std::min(i, runs - 1)]);
-  return true;
-}
-
-Word build(Arena& arena, const Shape& shape) {
-  if (shape.small()) {
-    const uint32_t number = arena.allocate(1);
-    fill(*reinterpret_cast<SmallNode*>(arena.line(number)), shape.runs, shape.starts,
-         shape.run_words);
-    return make_word(kSmallTag, number);
-  }
-  const uint32_t number = arena.allocate(lines_of(shape.distinct));
-  auto* const node = reinterpret_cast<IndexedNode*>(arena.line(number));
-  node->index = shape.index;
-  for (uint32_t i = 0; i < shape.distinct; ++i) {
-    node->words()[i].store(shape.words[i], std::memory_order_relaxed);
-  }
-  return make_word(kIndexedTag, number);
-}
-
-// If the node has this shape already: only words change.
-bool update_in_place(Arena& arena, Word old, const Shape& shape) {
-  Line* const line = arena.line(value_of(old));
-  if (tag_of(old) == kSmallTag) {
-    return shape.small() && shape.runs > 1 &&
-           update_runs(*reinterpret_cast<SmallNode*>(line), shape.runs, shape.starts,
-                       shape.run_words);
-  }
-  if (tag_of(old) != kIndexedTag) return false;
-  auto* const node = reinterpret_cast<IndexedNode*>(line);
-  if (shape.small() || node->index != shape.index) return false;
-  for (uint32_t i = 0; i < shape.distinct; ++i) update(node->words()[i], shape.words[i]);
-  return true;
-}
 
 }  // namespace
 
@@ -168,47 +100,79 @@ Runs unfold_runs(const Arena& arena, Word word) {
 
 Word rebuild(Arena& arena, Word old, const Words256& words) {
   const Shape shape(words);
-  if (is_node(old)) {
-    if (update_in_place(arena, old, shape)) return old;
-    retire(arena, old);
+  if (tag_of(old) == kNodeTag) {
+    auto* const node = reinterpret_cast<Node*>(arena.line(value_of(old)));
+    if (node->starts == shape.starts && shape.runs > 1) {
+      for (uint32_t i = 0; i < shape.runs; ++i) update(node->words()[i], shape.words[i]);
+      return old;
+    }
   }
-  if (shape.runs == 1 && !is_node(words[0])) return words[0];
-  return build(arena, shape);
+  if (is_node(old)) retire(arena, old);
+  if (shape.runs == 1) return words[0];
+  const uint32_t number = arena.allocate(lines_of(shape.runs));
+  auto* const node = reinterpret_cast<Node*>(arena.line(number));
+  node->starts = shape.starts;
+  node->before = shape.before;
+  for (uint32_t i = 0; i < shape.runs; ++i) {
+    node->words()[i].store(shape.words[i], std::memory_order_relaxed);
+  }
+  return make_word(kNodeTag, number);
 }
 
-Word rebuild(Arena& arena, Word old, const Runs& runs) {
-  if (runs.count == 1 || runs.count > PairNode::kRuns) {
-    if (is_node(old)) retire(arena, old);
-    if (runs.count == 1) return runs.words[0];
-    // By the first byte; what differs in the second goes below.
-    Words256 first;
-    for (uint32_t byte = 0; byte < first.size(); ++byte) {
-      const uint32_t run = runs.run_of(byte << 8);
-      first[byte] = runs.words[run];
-      if (runs.end_of(run) >= (byte + 1) << 8) continue;
-      Words256 second;
-      for (uint32_t i = 0; i < second.size(); ++i) {
-        second[i] = runs.words[runs.run_of(byte << 8 | i)];
-      }
-      first[byte] = rebuild(arena, 0, second);
+namespace {
+
+Word rebuild_pair(Arena& arena, Word old, const Runs& runs) {
+  const auto start_of = [&](uint32_t i) {
+    return static_cast<uint16_t>(i < runs.count ? runs.starts[i] : 0xffff);
+  };
+  const auto word_of = [&](uint32_t i) { return runs.words[std::min(i, runs.count - 1)]; };
+  if (tag_of(old) == kPairTag) {
+    auto* const node = reinterpret_cast<PairNode*>(arena.line(value_of(old)));
+    bool same = true;
+    for (uint32_t i = 0; i < PairNode::kRuns; ++i) same &= node->starts[i] == start_of(i);
+    if (same) {
+      for (uint32_t i = 0; i < PairNode::kRuns; ++i) update(node->words[i], word_of(i));
+      return old;
     }
-    return rebuild(arena, 0, first);
   }
-  if (is_node(old)) {
-    auto& node = *reinterpret_cast<PairNode*>(arena.line(value_of(old)));
-    if (update_runs(node, runs.count, runs.starts, runs.words)) return old;
-    retire(arena, old);
-  }
+  if (is_node(old)) retire(arena, old);
   const uint32_t number = arena.allocate(1);
-  fill(*reinterpret_cast<PairNode*>(arena.line(number)), runs.count, runs.starts, runs.words);
+  auto* const node = reinterpret_cast<PairNode*>(arena.line(number));
+  for (uint32_t i = 0; i < PairNode::kRuns; ++i) {
+    node->starts[i] = start_of(i);
+    node->words[i].store(word_of(i), std::memory_order_relaxed);
+  }
   return make_word(kPairTag, number);
+}
+
+// By the first byte; what differs in the second goes below.
+Word cut_in_two(Arena& arena, const Runs& runs) {
+  Words256 first;
+  for (uint32_t byte = 0; byte < first.size(); ++byte) {
+    const uint32_t run = runs.run_of(byte << 8);
+    first[byte] = runs.words[run];
+    if (runs.end_of(run) >= (byte + 1) << 8) continue;
+    Words256 second;
+    for (uint32_t i = 0; i < second.size(); ++i) {
+      second[i] = runs.words[runs.run_of(byte << 8 | i)];
+    }
+    first[byte] = rebuild(arena, 0, second);
+  }
+  return rebuild(arena, 0, first);
+}
+
+}  // namespace
+
+Word rebuild(Arena& arena, Word old, const Runs& runs) {
+  if (runs.count > 1 && runs.count <= PairNode::kRuns) return rebuild_pair(arena, old, runs);
+  if (is_node(old)) retire(arena, old);
+  return runs.count == 1 ? runs.words[0] : cut_in_two(arena, runs);
 }
 
 void retire(Arena& arena, Word node) {
   const uint32_t number = value_of(node);
-  if (tag_of(node) != kIndexedTag) return arena.retire(number, 1);
-  const auto* const indexed = reinterpret_cast<const IndexedNode*>(arena.line(number));
-  arena.retire(number, lines_of(indexed->word_count()));
+  if (tag_of(node) == kPairTag) return arena.retire(number, 1);
+  arena.retire(number, lines_of(reinterpret_cast<const Node*>(arena.line(number))->run_count()));
 }
 
 }  // namespace starocean::table::lpm

@@ -41,14 +41,13 @@ Word rebuild(Arena& arena, Word old, const Runs& runs);
 // Calls f(std::atomic<Word>&) for each place for a word; several may have the same.
 template <class F>
 void for_each_place(Arena& arena, Word node, F&& f) {
-  const auto all = [&f](auto& words) {
-    for (auto& word : words) f(word);
-  };
   Line* const line = arena.line(value_of(node));
-  if (tag_of(node) == kSmallTag) return all(reinterpret_cast<SmallNode*>(line)->words);
-  if (tag_of(node) == kPairTag) return all(reinterpret_cast<PairNode*>(line)->words);
-  auto* const indexed = reinterpret_cast<IndexedNode*>(line);
-  for (uint32_t i = 0; i < indexed->word_count(); ++i) f(indexed->words()[i]);
+  if (tag_of(node) == kPairTag) {
+    for (auto& word : reinterpret_cast<PairNode*>(line)->words) f(word);
+    return;
+  }
+  auto* const at = reinterpret_cast<Node*>(line);
+  for (uint32_t run = 0; run < at->run_count(); ++run) f(at->words()[run]);
 }
 
 void retire(Arena& arena, Word node);

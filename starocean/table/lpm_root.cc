@@ -9,14 +9,19 @@ constexpr size_t kRetiredBeforeCollect = 64;
 
 }  // namespace
 
-Result<Root> Root::create(ring::Qsbr& qsbr, const char* what) {
+Result<Root> Root::create(ring::Qsbr& qsbr, Form form, const char* what) {
+  // Only address space until it is used.
+  auto wide = ReservedMemory::map(size_t{kWords} * sizeof(Word), what);
+  if (!wide) return fail(wide.error());
+  if (form == Form::kWide) {
+    Root root(qsbr, {}, {}, std::move(*wide));
+    root.wide_ = root.wide_memory_.as<std::atomic<Word>>();
+    return root;
+  }
   auto numbers = ReservedMemory::map(size_t{kWords} * sizeof(uint16_t), what);
   if (!numbers) return fail(numbers.error());
   auto palette = ReservedMemory::map(kPalette * sizeof(Word), what);
   if (!palette) return fail(palette.error());
-  // Only address space until it is used.
-  auto wide = ReservedMemory::map(size_t{kWords} * sizeof(Word), what);
-  if (!wide) return fail(wide.error());
   return Root(qsbr, std::move(*numbers), std::move(*palette), std::move(*wide));
 }
 
@@ -27,7 +32,8 @@ Root::Root(ring::Qsbr& qsbr, ReservedMemory numbers, ReservedMemory palette, Res
       wide_memory_(std::move(wide)),
       numbers_(numbers_memory_.as<std::atomic<uint16_t>>()),
       palette_(palette_memory_.as<std::atomic<Word>>()),
-      uses_(1) {}
+      uses_(1),
+      has_nodes_(kWords / kBlockWords) {}
 
 Root::Root(Root&& other) noexcept
     : qsbr_(other.qsbr_),
@@ -41,11 +47,13 @@ Root::Root(Root&& other) noexcept
       number_of_(std::move(other.number_of_)),
       last_word_(other.last_word_),
       last_number_(other.last_number_),
+      has_nodes_(std::exchange(other.has_nodes_, {})),
       free_(std::move(other.free_)),
       retired_(std::move(other.retired_)) {}
 
 void Root::set(uint32_t i, Word old, Word next) {
   if (std::atomic<Word>* wide = wide_.load(std::memory_order_relaxed); wide != nullptr) {
+    if (is_node(next)) has_nodes_[i / kBlockWords] = true;
     wide[i].store(next, std::memory_order_release);
     return;
   }
@@ -112,7 +120,9 @@ void Root::widen() {
   auto* const wide = wide_memory_.as<std::atomic<Word>>();
   for (uint32_t i = 0; i < kWords; ++i) {
     const Word word = (*this)[i];
-    if (word != 0) wide[i].store(word, std::memory_order_relaxed);
+    if (word == 0) continue;
+    wide[i].store(word, std::memory_order_relaxed);
+    if (is_node(word)) has_nodes_[i / kBlockWords] = true;
   }
   wide_.store(wide, std::memory_order_release);
 }

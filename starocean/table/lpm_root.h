@@ -4,7 +4,8 @@
 // Few of them differ: a full Internet table has some thousand different words. So they are kept as numbers of
 // 16 bits into a palette of words: 32 MiB, of which a full table touches 28, and a palette of which the part in use
 // stays in the first-level cache. A table with more than 2^16 different words (each /24 with longer prefixes in it
-// counts) goes over to the words themselves, 64 MiB, once and for all; readers look first which it is.
+// counts) goes over to the words themselves, 64 MiB, once and for all; readers look first which it is. An IPv6 table
+// has them from the start: it touches little of either.
 //
 // Memory is reserved, and resident where words are set. Concurrency: one writer; a word changes by one store, of the
 // number or, when one node replaces another, in the palette. A number is used again after a grace period.
@@ -28,7 +29,8 @@ class Root {
   static constexpr uint32_t kWords = 1u << 24;
   static constexpr uint32_t kPalette = 1u << 16;
 
-  static Result<Root> create(ring::Qsbr& qsbr, const char* what);
+  enum class Form { kNumbers, kWide };
+  static Result<Root> create(ring::Qsbr& qsbr, Form form, const char* what);
   Root(Root&& other) noexcept;
 
   // What a reader looks at, good until its next quiescent state.
@@ -61,6 +63,8 @@ class Root {
   size_t memory_bytes() const;
 
  private:
+  static constexpr size_t kBlockWords = 4096;
+
   Root(ring::Qsbr& qsbr, ReservedMemory numbers, ReservedMemory palette, ReservedMemory wide);
   bool take_number(Word word, uint16_t& number);
   void release_number(uint16_t number);
@@ -77,21 +81,26 @@ class Root {
   std::unordered_map<Word, uint16_t> number_of_;  // but for nodes
   Word last_word_ = 0;                            // with its number: for many in a row
   uint16_t last_number_ = 0;
+  std::vector<bool> has_nodes_;  // of each block of the wide form: perhaps
   std::vector<uint16_t> free_;
   GraceList<uint16_t> retired_;
 };
 
 template <class F>
 void Root::for_each_node(F&& f) const {
-  if (is_wide()) {
-    for (uint32_t i = 0; i < kWords; ++i) {
-      if (const Word word = (*this)[i]; is_node(word)) f(word);
+  if (!is_wide()) {
+    for (size_t number = 1; number < uses_.size(); ++number) {
+      const Word word = palette_[number].load(std::memory_order_relaxed);
+      if (uses_[number] != 0 && is_node(word)) f(word);
     }
     return;
   }
-  for (size_t number = 1; number < uses_.size(); ++number) {
-    const Word word = palette_[number].load(std::memory_order_relaxed);
-    if (uses_[number] != 0 && is_node(word)) f(word);
+  for (size_t block = 0; block < has_nodes_.size(); ++block) {
+    if (!has_nodes_[block]) continue;
+    for (size_t i = 0; i < kBlockWords; ++i) {
+      const Word word = (*this)[static_cast<uint32_t>(block * kBlockWords + i)];
+      if (is_node(word)) f(word);
+    }
   }
 }
 

@@ -15,8 +15,8 @@ class Table {
  public:
   static constexpr uint32_t kMaxLength = Slot::kMaxLength;
 
-  static Result<Table> create(Arena& arena, const char* what) {
-    auto trie = Trie::create(arena, what);
+  static Result<Table> create(Arena& arena, Root::Form form, const char* what) {
+    auto trie = Trie::create(arena, form, what);
     if (!trie) return fail(trie.error());
     return Table(std::move(*trie));
   }

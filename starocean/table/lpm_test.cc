@@ -219,6 +219,45 @@ TYPED_TEST(Lpm, AgreesWithTheModelOnRandomOperations) {
   }
 }
 
+// More different words for the /24s than 16 bits can number, then none: look-ups agree before, during and after, and
+// at the end no node is left.
+TEST(Lpm4, MoreWordsThanNumbers) {
+  ring::Qsbr qsbr(1);
+  lpm::Arena arena = *lpm::Arena::reserve(qsbr);
+  constexpr uint32_t kNetworks = lpm::Root::kPalette + 1000;
+  {
+    Lpm4 table = *Lpm4::create(arena);
+    const auto network = [](uint32_t i) { return Bits128::v4(0x0a000000 + (i << 8)); };
+    const auto value = [](uint32_t i) { return i + 1; };
+    const auto expect_all = [&](uint32_t end) {
+      for (uint32_t i = 0; i < end; ++i) {
+        ASSERT_EQ(table.lookup(0x0a000001 + (i << 8)), i % 3 == 0 ? 9'000'000u : value(i));
+        ASSERT_EQ(table.lookup(0x0a000000 + (i << 8)), value(i));
+      }
+    };
+    for (uint32_t i = 0; i < kNetworks; ++i) {
+      ASSERT_EQ(table.set(network(i), 24, value(i)), 0u);
+      const Bits128 host = Bits128::v4(0x0a000001 + (i << 8));
+      if (i % 3 == 0) {
+        ASSERT_EQ(table.set(host, 32, 9'000'000), 0u);
+      }
+      if (i == lpm::Root::kPalette / 2) expect_all(i + 1);
+    }
+    expect_all(kNetworks);
+    std::vector<uint32_t> addresses, values(kNetworks);
+    for (uint32_t i = 0; i < kNetworks; ++i) addresses.push_back(0x0a000000 + (i << 8));
+    table.lookup(addresses, values);
+    for (uint32_t i = 0; i < kNetworks; ++i) ASSERT_EQ(values[i], value(i));
+    for (uint32_t i = 0; i < kNetworks; i += 2) ASSERT_EQ(table.erase(network(i), 24), value(i));
+    for (uint32_t i = 0; i < kNetworks; ++i) {
+      ASSERT_EQ(table.lookup(addresses[i]), i % 2 == 0 ? 0 : value(i));
+    }
+    EXPECT_GT(arena.used_lines(), 1u);
+  }
+  arena.collect();
+  EXPECT_EQ(arena.used_lines(), 1u);
+}
+
 // Everything erased, everything comes back: no node is lost.
 TYPED_TEST(Lpm, ErasedNodesAreUsedAgain) {
   constexpr uint32_t width = TestFixture::kWidth;

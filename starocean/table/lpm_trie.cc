@@ -24,8 +24,8 @@ struct Trie::Change {
   }
 };
 
-Result<Trie> Trie::create(Arena& arena, const char* what) {
-  auto root = Root::create(arena.qsbr(), what);
+Result<Trie> Trie::create(Arena& arena, Root::Form form, const char* what) {
+  auto root = Root::create(arena.qsbr(), form, what);
   if (!root) return fail(root.error());
   return Trie(arena, std::move(*root));
 }

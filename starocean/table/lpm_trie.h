@@ -50,7 +50,7 @@ class Trie {
   static constexpr uint32_t kFirstBits = 24;
 
   // `arena` outlives it.
-  static Result<Trie> create(Arena& arena, const char* what);
+  static Result<Trie> create(Arena& arena, Root::Form form, const char* what);
   Trie(Trie&&) noexcept = default;
   ~Trie();  // retires its nodes: no reader may hold it
 
@@ -72,8 +72,6 @@ class Trie {
   Word default_word() const { return default_.load(std::memory_order_acquire); }
   // The word of an address's next bits in the node that `word` leads to: one over eight bits, or over 16.
   static Word step8(const Arena& arena, Word word, uint8_t byte);
-  // Starts loading what that will read first.
-  static void prefetch8(const Arena& arena, Word word, uint8_t byte);
   static Word step16(const Arena& arena, Word word, uint16_t pair);
 
  private:
@@ -97,22 +95,12 @@ class Trie {
   Default default_;
 };
 
-inline Word Trie::step8(const Arena& arena, Word word, uint8_t byte) {
-  const Line* line = arena.line(value_of(word));
-  if (tag_of(word) == kSmallTag) [[likely]] {
-    const auto* node = reinterpret_cast<const SmallNode*>(line);
-    return node->words[node->run_of(byte)].load(std::memory_order_acquire);
-  }
-  const auto* node = reinterpret_cast<const IndexedNode*>(line);
-  return node->words()[node->index[byte]].load(std::memory_order_acquire);
+[[gnu::always_inline]] inline Word Trie::step8(const Arena& arena, Word word, uint8_t byte) {
+  const auto* node = reinterpret_cast<const Node*>(arena.line(value_of(word)));
+  return node->words()[node->run_of(byte)].load(std::memory_order_acquire);
 }
 
-[[gnu::always_inline]] inline void Trie::prefetch8(const Arena& arena, Word word, uint8_t byte) {
-  const auto line = static_cast<uint32_t>(tag_of(word) == kIndexedTag ? byte / kCacheLine : 0);
-  __builtin_prefetch(arena.line(value_of(word)) + line);
-}
-
-inline Word Trie::step16(const Arena& arena, Word word, uint16_t pair) {
+[[gnu::always_inline]] inline Word Trie::step16(const Arena& arena, Word word, uint16_t pair) {
   const auto* node = reinterpret_cast<const PairNode*>(arena.line(value_of(word)));
   return node->words[node->run_of(pair)].load(std::memory_order_acquire);
 }
