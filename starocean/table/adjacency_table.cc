@@ -110,7 +110,7 @@ Result<AdjacencyIndex> AdjacencyTable::make(uint32_t ifindex, const net::Ipv6Add
 Result<AdjacencyIndex> AdjacencyTable::find_or_make(uint32_t ifindex,
                                                     const net::Ipv6Address& address) {
   if (const AdjacencyIndex known = find(ifindex, address); known != 0) return known;
-  const auto index = make(ifindex, address);
+  auto index = make(ifindex, address);
   if (!index) return index;
   make_room();
   insert(hash_of(ifindex, address), *index);
@@ -152,7 +152,7 @@ Result<AdjacencyIndex> AdjacencyTable::acquire(uint32_t ifindex, const net::Ipv6
 Result<AdjacencyIndex> AdjacencyTable::acquire_connected(uint32_t ifindex) {
   AdjacencyIndex& known = connected_[ifindex];
   if (known == 0) {
-    const auto index = make(ifindex, {});
+    auto index = make(ifindex, {});
     if (!index) {
       connected_.erase(ifindex);
       return index;

@@ -72,6 +72,7 @@ class FibRace : public testing::Test {
     wait_for_rounds(1);
     write();
     std::vector<uint64_t> after;
+    after.reserve(rounds.size());
     for (const auto& done : rounds) after.push_back(done + 2);
     for (size_t t = 0; t < kReaders; ++t) wait_for_rounds(after[t]);
     stop = true;

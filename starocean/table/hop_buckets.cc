@@ -22,7 +22,7 @@ struct Share {
 
 // Enough that each unit of weight has some, within limits.
 uint32_t bucket_count(std::span<const WeightedHop> hops, size_t old_count) {
-  uint32_t divisor = 0, sum = 0;
+  uint32_t divisor = hops.front().weight, sum = 0;
   for (const WeightedHop& hop : hops) divisor = std::gcd(divisor, hop.weight), sum += hop.weight;
   const uint32_t wanted = std::bit_ceil(16 * (sum / divisor));
   return std::max(std::clamp(wanted, kLeastBuckets, kMostBuckets),

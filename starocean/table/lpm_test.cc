@@ -34,6 +34,7 @@ struct V4 {
   }
   static std::vector<uint32_t> batch(const Table& table, const std::vector<Bits128>& all) {
     std::vector<uint32_t> addresses, values(all.size());
+    addresses.reserve(all.size());
     for (const Bits128& bits : all) addresses.push_back(static_cast<uint32_t>(bits.high >> 32));
     table.lookup(addresses, values);
     return values;
@@ -47,6 +48,7 @@ struct V6 {
   }
   static std::vector<uint32_t> batch(const Table& table, const std::vector<Bits128>& all) {
     std::vector<net::Ipv6Address> addresses;
+    addresses.reserve(all.size());
     std::vector<uint32_t> values(all.size());
     for (const Bits128& bits : all) addresses.push_back(address_of(bits));
     table.lookup(addresses, values);
@@ -244,8 +246,8 @@ TEST(Lpm4, MoreWordsThanNumbers) {
       if (i == lpm::Root::kPalette / 2) expect_all(i + 1);
     }
     expect_all(kNetworks);
-    std::vector<uint32_t> addresses, values(kNetworks);
-    for (uint32_t i = 0; i < kNetworks; ++i) addresses.push_back(0x0a000000 + (i << 8));
+    std::vector<uint32_t> addresses(kNetworks), values(kNetworks);
+    for (uint32_t i = 0; i < kNetworks; ++i) addresses[i] = 0x0a000000 + (i << 8);
     table.lookup(addresses, values);
     for (uint32_t i = 0; i < kNetworks; ++i) ASSERT_EQ(values[i], value(i));
     for (uint32_t i = 0; i < kNetworks; i += 2) ASSERT_EQ(table.erase(network(i), 24), value(i));

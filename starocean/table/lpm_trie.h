@@ -29,11 +29,11 @@ struct Bits128 {
   static constexpr Bits128 v4(uint32_t host) { return {uint64_t{host} << 32, 0}; }
   // Eight bits from `offset` on, a multiple of 8.
   constexpr uint8_t byte(uint32_t offset) const {
-    return static_cast<uint8_t>(offset < 64 ? high >> (56 - offset) : low >> (120 - offset));
+    return static_cast<uint8_t>((offset < 64 ? high : low) >> ((56 - offset) & 63));
   }
   // Sixteen, of a multiple of 16.
   constexpr uint16_t pair(uint32_t offset) const {
-    return static_cast<uint16_t>(offset < 64 ? high >> (48 - offset) : low >> (112 - offset));
+    return static_cast<uint16_t>((offset < 64 ? high : low) >> ((48 - offset) & 63));
   }
   constexpr uint32_t first24() const { return static_cast<uint32_t>(high >> 40); }
   // With all but the first `length` bits zero.
