@@ -72,7 +72,7 @@ class Fib {
   static constexpr uint32_t kMaxTables = 64;
 
   // `qsbr` outlives it. Throws std::bad_alloc when there is no address space for it (2.3 GiB are reserved, and
-  // used as needed; with each table 128 MiB more).
+  // used as needed; with each table 160 MiB more).
   explicit Fib(ring::Qsbr& qsbr, FibLimits limits = {});
   ~Fib();  // no reader uses it any more
   Fib(const Fib&) = delete;

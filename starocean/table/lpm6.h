@@ -2,7 +2,7 @@
 // eight bits, and mostly one for sixteen at a time after that. See lpm_trie.h for shape and concurrency, lpm_table.h
 // for what the writer calls. Values have 24 bits, 0 is none.
 //
-// Memory: 96 MiB of address space, of which what is in use (2000::/3) takes 4; 64 bytes for most nodes; and 27
+// Memory: 64 MiB of address space, of which what is in use (2000::/3) takes 8; 64 bytes for most nodes; and 27
 // to 54 bytes a route for the writer's map.
 #pragma once
 

@@ -267,6 +267,7 @@ TYPED_TEST(Lpm, ErasedNodesAreUsedAgain) {
   for (int round = 0; round < 20; ++round) {
     ClusteredBits random(11);
     std::vector<Bits128> hosts;
+    hosts.reserve(500);
     for (int i = 0; i < 500; ++i) hosts.push_back(random.address(width));
     for (const Bits128& host : hosts) this->table_.set(host, width, 5);
     for (const Bits128& host : hosts) this->table_.erase(host, width);
