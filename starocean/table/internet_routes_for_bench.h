@@ -1,10 +1,10 @@
-// Routes like those of the Internet's default-free zone, and destinations in them: made up, with the shape of
-// the real ones. For benchmarks.
+// Routes and destinations of the rough shape of the Internet's default-free zone. For benchmarks. The shares below
+// are chosen, not taken from a feed.
 //
-// Lengths. IPv4: 60 % /24, 0.2 % longer, the rest /23 to /8, the fewer the shorter; IPv6: 46 % /48, 13 % /32,
-// then /44, /40, /36, /29, /33 and others, as Geoff Huston's "BGP in 2023" (APNIC blog, January 2024) describes
-// both tables. Places. An allocation (/14 to /20, or /28 to /32 in the registries' blocks of 2000::/3) is drawn at
-// random and routed; more prefixes lie in it, few in most and many in some.
+// Lengths. IPv4: 60 % /24, 0.2 % longer, the rest /23 to /8, the fewer the shorter; IPv6: 46 % /48, 13 % /32, then
+// /44, /40, /36, /29, /33 and others. Places. An allocation (/14 to /20, or /28 to /32 in the registries' blocks of
+// 2000::/3) is drawn at random and routed; more prefixes lie in it, few in most and up to 400 in some, often near its
+// beginning.
 #pragma once
 
 #include <algorithm>
