@@ -47,6 +47,7 @@ struct {
 
 const volatile __u32 look_through_vlan = 0;  /* claims also match inside one or two VLAN tags */
 const volatile __u32 stamp_arrival = 0;      /* put the time in front of what goes to user space */
+const volatile __u32 no_socket_verdict = XDP_PASS; /* of what is claimed on a queue that has no socket */
 /* Addresses of Linux itself, for STEER_TRANSIT. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -269,7 +270,7 @@ static __always_inline int steer(struct xdp_md *ctx)
 		counted->passed++;
 		return XDP_PASS;
 	}
-	verdict = bpf_redirect_map(&xsks, ctx->rx_queue_index, XDP_PASS);
+	verdict = bpf_redirect_map(&xsks, ctx->rx_queue_index, no_socket_verdict);
 	if (verdict == XDP_REDIRECT) {
 		counted->redirected++;
 		if (stamp_arrival)

@@ -42,7 +42,7 @@ namespace starocean::control {
 // The enumerators stand in the order of the choices in schema.cc.
 enum class Poll : uint8_t { kAdaptive, kBusy, kInterrupt };
 enum class HugePages : uint8_t { kAuto, k1G, k2M, kNone };
-enum class OnExit : uint8_t { kPass };
+enum class OnExit : uint8_t { kPass, kBlock };
 enum class Attach : uint8_t { kAuto, kNative, kGeneric };
 enum class ZeroCopy : uint8_t { kAuto, kRequire, kOff };
 enum class Io : uint8_t { kAuto, kAfXdp };

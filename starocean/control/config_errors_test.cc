@@ -53,9 +53,8 @@ constexpr BadInput kBadInputs[] = {
      "site.yaml:3:32: cannot use the key 'color' in bridges.b.interfaces.a: there is no such key; "
      "the keys here are vlan, trunk, native, qinq, tag_type, sticky, mac_limit, storm_control, "
      "mirror_to, mirror"},
-    {"on_exit: block", "version: 1\non_exit: block\n",
-     "site.yaml:2:10: cannot use on_exit: 'block' is not supported by this version of starocean; "
-     "write pass"},
+    {"on_exit: stop", "version: 1\non_exit: stop\n",
+     "site.yaml:2:10: cannot use on_exit: 'stop' is not one of the choices; write pass or block"},
     {"offload: true", "version: 1\ninterfaces: {a: {offload: true}}\n",
      "site.yaml:2:27: cannot use interfaces.a.offload: 'true' is not supported by this version of "
      "starocean; write false"},

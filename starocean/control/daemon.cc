@@ -136,7 +136,9 @@ Status Daemon::start(SocketClaim claim) {
 Status Daemon::start_engine() {
   if (Status devices = check_devices(config_, {}); !devices) return devices;
   log_findings(config_);
-  auto engine = dataplane::Engine::create(engine_options(config_));
+  dataplane::EngineOptions wanted = engine_options(config_);
+  wanted.left_programs_path = options_.socket_path + ".left";
+  auto engine = dataplane::Engine::create(wanted);
   if (!engine) return fail(engine.error());
   engine_ = std::move(*engine);
   ports_ = std::make_unique<PortManager>(*engine_);
@@ -152,7 +154,8 @@ Status Daemon::start_engine() {
   if (!links) return fail(links.error());
   links_.emplace(std::move(*links));
   if (Status applied = ports_->apply(config_); !applied) return applied;
-  return routing_->apply(config_);
+  if (Status routed = routing_->apply(config_); !routed) return routed;
+  return engine_->release_left();
 }
 
 Status Daemon::start_api(SocketClaim claim) {
@@ -240,6 +243,7 @@ Status Daemon::reload() {
   if (!(next.workers == config_.workers)) fixed = "workers";
   if (!(next.memory == config_.memory)) fixed = "memory";
   if (!(next.api == config_.api)) fixed = "api";
+  if (next.on_exit != config_.on_exit) fixed = "on_exit";
   if (fixed != nullptr) {
     return fail(fmt::format("cannot reload {}", options_.config_path),
                 fmt::format("'{}' has changed, which a running daemon cannot follow", fixed),
@@ -308,7 +312,10 @@ Status Daemon::loop() {
 }
 
 void Daemon::finish() {
-  log_info("ending: Linux gets its interfaces back");
+  log_info("ending: {}", config_.on_exit == OnExit::kBlock
+                             ? "nothing passes the interfaces until starocean runs again; `ip link "
+                               "set dev DEVICE xdp off` gives one to Linux"
+                             : "Linux gets its interfaces back");
   if (!engine_) return;
   {
     const std::lock_guard lock(mutex_);

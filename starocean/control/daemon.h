@@ -15,7 +15,8 @@ struct RunOptions {
 };
 
 // Returns when the daemon was asked to end (SIGTERM, SIGINT) and has detached from its interfaces,
-// or with the reason why it could not start; then nothing is left attached.
+// or with the reason why it could not start; then nothing is left attached, or with on_exit: block all that
+// was, dropping.
 Status run_daemon(const RunOptions& options);
 
 }  // namespace starocean::control

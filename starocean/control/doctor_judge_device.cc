@@ -74,9 +74,15 @@ void judge_program(const Case& c, Judge& judge) {
   const auto& program = c.facts.program;
   if (!program) return judge.ok("xdp-program", "no XDP program is attached");
   if (!program->is_ours()) return judge_foreign_program(c, *program, judge);
-  judge.ok("xdp-program",
-           fmt::format("starocean has it ({} program '{}', id {})",
-                       program->generic ? "generic" : "native", program->name, program->id));
+  const std::string lasting = program->link_id != 0
+                                  ? ""
+                                  : fmt::format(
+                                        "; it stays when starocean ends (on_exit: block), until "
+                                        "`ip link set dev {} {} off`",
+                                        c.quoted, program->generic ? "xdpgeneric" : "xdp");
+  judge.ok("xdp-program", fmt::format("starocean has it ({} program '{}', id {}){}",
+                                      program->generic ? "generic" : "native", program->name,
+                                      program->id, lasting));
 }
 
 }  // namespace

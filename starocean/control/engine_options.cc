@@ -21,6 +21,7 @@ dataplane::EngineOptions engine_options(const Config& config) {
       options.memory.hugepages = xsk::HugePages::kNone;
       break;
   }
+  options.block_on_exit = config.on_exit == OnExit::kBlock;
   options.cpus = config.workers.cpus;
   options.poll = config.workers.poll == Poll::kBusy        ? dataplane::PollMode::kBusy
                  : config.workers.poll == Poll::kInterrupt ? dataplane::PollMode::kInterrupt

@@ -1,4 +1,4 @@
-// The configuration in the engine's terms. Pure.
+// The configuration in the engine's terms; not left_programs_path, which is none of its business. Pure.
 #pragma once
 
 #include "starocean/control/config.h"

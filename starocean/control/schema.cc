@@ -32,7 +32,9 @@ constexpr auto kHugePages = std::to_array<SchemaChoice>({
 });
 constexpr auto kOnExits = std::to_array<SchemaChoice>({
     {"pass", "Linux goes on alone"},
-    {.name = "block", .help = "nothing passes", .supported = false},
+    {"block",
+     "nothing passes until starocean runs again: what it would take is dropped, also if it is "
+     "killed"},
 });
 constexpr auto kAttaches = std::to_array<SchemaChoice>({
     {"auto", "native, and generic where the driver has no XDP"},

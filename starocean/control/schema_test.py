@@ -24,7 +24,7 @@ VALUES = [None, True, False, -1, 0, 1, 2, 64, 1000, 2048, 5000000, 1.5, "", "aut
           "all", "2K", "300s", "x y", "lan1", "2048", [], [1], [1, 1], ["lan1"], {}, {"x": 1}]
 # Changes of docs/examples/switch.yaml that a schema alone must refuse.
 MUST_REFUSE = [
-    (["version"], 2), (["version"], "1"), (["nod"], "a"), (["nat"], {}), (["on_exit"], "block"),
+    (["version"], 2), (["version"], "1"), (["nod"], "a"), (["nat"], {}), (["on_exit"], "stop"),
     (["memory", "frames"], "many"), (["memory", "frame_size"], 3000), (["memory", "frames"], 1),
     (["workers", "poll"], "fast"), (["workers", "cpus"], [1, 1]), (["interfaces"], ["lan1"]),
     (["interfaces", "lan1", "offload"], True), (["interfaces", "lan1", "rings", "rx"], 1000),

@@ -179,11 +179,14 @@ Status AttachedPort::attach_program(const PortOptions& options, const LinkState&
                                   .mode = options.attach,
                                   .multi_buffer = multi_buffer_,
                                   .claim = options.claim,
-                                  .stamp_arrival = options.stamp_arrival};
+                                  .stamp_arrival = options.stamp_arrival,
+                                  .outlives_process = options.outlives_process,
+                                  .left = options.left};
   if (patience == Patience::kNone) wanted.busy_patience_ms = 0;
   auto program = xsk::XdpProgram::attach(wanted);
   if (!program) return fail(program.error());
   program_.emplace(std::move(*program));
+  outlives_process_ = options.outlives_process;
   if (had_carrier) await_carrier(options.device);
   return {};
 }
@@ -206,6 +209,12 @@ bool AttachedPort::carries(uint32_t mtu_bytes) const {
 void AttachedPort::stop_receiving() {
   filter_.reset();
   if (program_) program_->detach();
+}
+
+void AttachedPort::leave() {
+  if (!outlives_process_) return stop_receiving();
+  filter_.reset();
+  program_->leave();
 }
 
 uint64_t AttachedPort::close(xsk::FramePool& pool) {

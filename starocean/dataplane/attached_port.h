@@ -47,6 +47,9 @@ struct PortOptions {
   std::optional<EgressOptions> egress = {};  // a rate, queues, classes
   // What of its traffic is taken when it is attached; steer() changes it.
   xsk::ClaimMode claim = xsk::ClaimMode::kWholeInterface;
+  // When the process ends nothing passes: see xsk::XdpProgram::Options.
+  bool outlives_process = false;
+  xsk::LeftPrograms* left = nullptr;
 
   bool operator==(const PortOptions&) const = default;
 };
@@ -87,6 +90,9 @@ class AttachedPort {
   // Whether a device of this MTU can be served in the mode that was attached.
   bool carries(uint32_t mtu_bytes) const;
   void stop_receiving();
+  // Instead of stop_receiving(), when the process ends. Of a port that outlives it (PortOptions) nothing
+  // passes from now on.
+  void leave();
   // Returns how many packets were still waiting to be sent.
   uint64_t close(xsk::FramePool& pool);
 
@@ -117,6 +123,7 @@ class AttachedPort {
   uint32_t ifindex_ = 0;
   bool multi_buffer_ = false;
   bool finishes_checksums_ = false;
+  bool outlives_process_ = false;
   std::vector<std::unique_ptr<PortQueue>> queues_;
   std::optional<xsk::XdpProgram> program_;
   std::optional<xsk::ReceiveFilter> filter_;

@@ -44,6 +44,13 @@ Engine::~Engine() {
 
 Status Engine::build() {
   if (options_.cpus.empty()) options_.cpus = {-1};
+  SO_CHECK(!options_.block_on_exit || !options_.left_programs_path.empty(),
+           "programs that stay have to be noted");
+  if (!options_.left_programs_path.empty()) {
+    auto left = xsk::LeftPrograms::open(options_.left_programs_path);
+    if (!left) return fail(left.error());
+    left_ = std::move(*left);
+  }
   const auto workers = static_cast<uint32_t>(options_.cpus.size());
   auto umem = xsk::Umem::create(packet_memory(options_));
   if (!umem) return fail(umem.error());
@@ -150,7 +157,11 @@ Status Engine::attach(PortId port, const LinkState& link, Patience patience) {
         state.options.device, *queues, link.rx_queues);
   }
   PortOptions options = state.options;
-  options.claim = xsk::ClaimMode::kByRule;  // nothing, until workers know what to do with it
+  // Nothing, until workers know what to do with it; unless nothing may pass by Linux either.
+  options.claim =
+      options_.block_on_exit ? xsk::ClaimMode::kWholeInterface : xsk::ClaimMode::kByRule;
+  options.outlives_process = options_.block_on_exit;
+  options.left = left_.get();
   auto attached = AttachedPort::open(*umem_, *control_pool_, port, options, link,
                                      queue_owners(port, *queues), patience);
   if (!attached) return fail(attached.error());

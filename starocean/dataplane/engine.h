@@ -28,6 +28,7 @@
 #include "starocean/dataplane/linux_taps.h"
 #include "starocean/dataplane/loop_detector.h"
 #include "starocean/dataplane/worker.h"
+#include "starocean/xsk/left_programs.h"
 #include "starocean/xsk/punt.h"
 
 namespace starocean::dataplane {
@@ -36,6 +37,11 @@ struct EngineOptions {
   xsk::UmemOptions memory;
   std::vector<int> cpus;  // a worker for each, pinned; empty: one worker, not pinned
   PollMode poll = PollMode::kAdaptive;
+  // Where the programs are noted that this process, or an earlier one, leaves on devices; empty: nowhere.
+  std::string left_programs_path = {};
+  // When the process ends, in whatever way, nothing passes its ports until another one runs: their programs
+  // stay. Needs left_programs_path.
+  bool block_on_exit = false;
 };
 
 // An address that is never learned, moved or aged.
@@ -117,7 +123,11 @@ class Engine {
   int event_fd() const { return event_fd_; }
   // Gives punted packets to Linux, ages the MAC table, watches for loops. Call at least every 250 ms.
   void service(uint64_t now_ms);
-  // Detaches all programs, and waits until what was received has been sent; bounded.
+  // Once every port that there is to be is attached: devices that an earlier process left blocked, and that
+  // are none of them, are Linux's again.
+  Status release_left();
+  // Detaches all programs (with block_on_exit leaves them, and nothing passes from now on), and waits until
+  // what was received has been sent; bounded.
   void drain();
   // Stops the workers and closes all sockets. Afterwards every frame is in the depot or a pool.
   void shut_down();
@@ -202,6 +212,7 @@ class Engine {
   uint64_t packets_moved() const;
 
   EngineOptions options_;
+  std::unique_ptr<xsk::LeftPrograms> left_;  // before the ports, whose programs are noted there
   std::unique_ptr<xsk::Umem> umem_;
   std::unique_ptr<xsk::FrameDepot> depot_;
   std::unique_ptr<xsk::FramePool> control_pool_;
@@ -221,6 +232,7 @@ class Engine {
   std::unique_ptr<table::Fib> fib_;
   Routing routing_;
   std::map<std::string, InterfaceId> interface_numbers_;  // of all that there ever were
+  bool routing_known_ = false;                            // set_routing() was called
   std::set<net::Ipv6Address> local_;
   std::unique_ptr<LinuxTaps> taps_;
   int event_fd_ = -1;  // epoll: the doorbell and the TAP devices

@@ -45,6 +45,7 @@ void Engine::remove_tap(const std::string& name, bool keep) {
 
 void Engine::set_routing(Routing routing) {
   routing_ = std::move(routing);
+  routing_known_ = true;
   publish();
   steer_ports();
 }
@@ -125,6 +126,8 @@ std::pair<xsk::ClaimMode, xsk::RouteFilter> Engine::steering_of(const PortState&
 
 // After publish(): what is taken must find workers that know what to do with it.
 void Engine::steer_ports() {
+  // Before it is known what routes, that would go past us, by Linux.
+  if (options_.block_on_exit && !routing_known_) return;
   for (auto& [id, state] : ports_) {
     if (!state.attached) continue;
     const auto [mode, filter] = steering_of(state);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <thread>
 
+#include "starocean/base/log.h"
 #include "starocean/dataplane/engine.h"
 
 namespace starocean::dataplane {
@@ -164,9 +165,23 @@ uint64_t Engine::packets_moved() const {
   return sum;
 }
 
+Status Engine::release_left() {
+  if (!left_) return {};
+  std::vector<uint32_t> ours;
+  for (const auto& [id, state] : ports_) {
+    if (state.attached) ours.push_back(state.attached->ifindex());
+  }
+  const auto released = left_->take_off_others(ours);
+  if (!released) return fail(released.error());
+  if (*released != 0) {
+    log_info("{} devices that were left blocked are Linux's again", *released);
+  }
+  return {};
+}
+
 void Engine::drain() {
   for (auto& [id, state] : ports_) {
-    if (state.attached) state.attached->stop_receiving();
+    if (state.attached) state.attached->leave();
   }
   uint64_t moved = packets_moved();
   for (int i = 0, quiet = 0; i < kDrainPolls && quiet < 3; ++i) {
@@ -205,7 +220,7 @@ void Engine::shut_down() {
   }
   for (auto& [id, state] : ports_) {
     if (!state.attached) continue;
-    state.attached->stop_receiving();
+    state.attached->leave();
     close_port(state);
   }
 }

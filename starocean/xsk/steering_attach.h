@@ -5,12 +5,14 @@
 #include <string>
 
 #include "starocean/base/result.h"
+#include "starocean/xsk/present_program.h"
 #include "starocean/xsk/xdp_program.h"
 
 namespace starocean::xsk::steering {
 
 struct Link {
-  int fd = -1;  // a bpf_link; closing it detaches
+  int fd = -1;              // a bpf_link; closing it detaches
+  bool by_netlink = false;  // instead of a bpf_link: attached until somebody takes it off
   AttachMode mode = AttachMode::kNative;
 };
 
@@ -23,5 +25,12 @@ inline constexpr const char* kPrivileges =
 uint32_t largest_single_page_mtu();
 
 Result<Link> attach_link(const XdpProgram::Options& options, int program_fd);
+
+// 0 if the kernel does not say.
+uint32_t program_id(int program_fd);
+
+// Takes off a program that is attached by netlink; never another one that came in its place meanwhile, if
+// we may open programs by number (CAP_SYS_ADMIN).
+Status take_off(uint32_t ifindex, const PresentProgram& present);
 
 }  // namespace starocean::xsk::steering

@@ -15,6 +15,9 @@
 
 #include "bpf/steer.h"
 #include "bpf/steer.skel.h"
+#include "starocean/base/check.h"
+#include "starocean/base/log.h"
+#include "starocean/xsk/present_program.h"
 #include "starocean/xsk/steering_attach.h"
 #include "starocean/xsk/steering_claim.h"
 #include "starocean/xsk/steering_log.h"
@@ -50,6 +53,7 @@ Result<Skeleton> load(const XdpProgram::Options& options) {
   skeleton->bss->steer_mode = kernel_mode(options.claim);
   skeleton->rodata->look_through_vlan = options.look_through_vlan;
   skeleton->rodata->stamp_arrival = options.stamp_arrival;
+  skeleton->rodata->no_socket_verdict = options.outlives_process ? XDP_DROP : XDP_PASS;
   if (const int error = steer_bpf__load(skeleton.get()); error != 0) {
     return fail_system(what, -error,
                        error == -EPERM ? steering::kPrivileges
@@ -74,7 +78,23 @@ struct XdpProgram::State {
 
   void detach() {
     if (link.fd >= 0) close(link.fd);
-    link.fd = -1;
+    if (link.by_netlink) take_off();
+    link = {.mode = link.mode};
+  }
+  // Whether the device has this program, by netlink.
+  bool present() const {
+    const auto found = present_program(options.ifindex, options.device);
+    return found && *found && (*found)->id == steering::program_id(program_fd());
+  }
+  void take_off() {
+    const uint32_t id = steering::program_id(program_fd());
+    Status done;
+    if (present()) {
+      done = steering::take_off(
+          options.ifindex, {.id = id, .name = {}, .generic = link.mode == AttachMode::kGeneric});
+    }
+    if (done) done = options.left->remove(options.ifindex, id);
+    if (!done) log_warning("interface '{}': {}", options.device, done.error().message());
   }
   int program_fd() const {
     return bpf_program__fd(options.multi_buffer ? skeleton->progs.steer_xdp_frags
@@ -108,6 +128,8 @@ Result<XdpProgram> XdpProgram::attach(const Options& options) {
                 ENODEV);
   }
   if (options.queues == 0) return fail(what, "it has no receive queues", {}, EINVAL);
+  SO_CHECK(options.left != nullptr || !options.outlives_process,
+           "a program that outlives its process has to be noted");
   auto skeleton = load(options);
   if (!skeleton) return fail(skeleton.error());
   const bpf_program* program =
@@ -206,7 +228,14 @@ void XdpProgram::detach() {
   state_->detach();
 }
 
+void XdpProgram::leave() {
+  SO_CHECK(state_->options.outlives_process, "a program that goes with its process cannot be left");
+  for (uint32_t queue = 0; queue < state_->options.queues; ++queue) clear_socket(queue);
+  state_->link = {.mode = state_->link.mode};
+}
+
 bool XdpProgram::attached() const {
+  if (state_->link.by_netlink) return state_->present();
   if (state_->link.fd < 0) return false;
   bpf_link_info info{};
   uint32_t info_len = sizeof(info);
@@ -222,9 +251,7 @@ bool XdpProgram::multi_buffer() const {
 }
 
 uint32_t XdpProgram::program_id() const {
-  bpf_prog_info info{};
-  uint32_t info_len = sizeof(info);
-  return bpf_obj_get_info_by_fd(program_fd(), &info, &info_len) == 0 ? info.id : 0;
+  return steering::program_id(program_fd());
 }
 
 int XdpProgram::program_fd() const {

@@ -16,8 +16,8 @@
 // Until the first claim and until set_socket(), all frames go to Linux.
 //
 // Life. The program hangs on a bpf_link that this process holds: when the process ends, in whatever
-// way, the kernel detaches it, and Linux has the interface to itself. Nothing is pinned; no bpffs
-// is needed. Order of shutdown: detach() (or destroy) first, then close the sockets: in the other
+// way, the kernel detaches it, and Linux has the interface to itself; with outlives_process it is attached
+// by netlink instead, and stays. Nothing is pinned; no bpffs is needed. Order of shutdown: detach() (or destroy) first, then close the sockets: in the other
 // order, frames are redirected to sockets that are going away, and are lost. If the device
 // disappears the kernel detaches the program; attached() says so, and a new device, even of the
 // same name, needs a new XdpProgram.
@@ -47,6 +47,7 @@
 #include <vector>
 
 #include "starocean/base/result.h"
+#include "starocean/xsk/left_programs.h"
 
 namespace starocean::xsk {
 
@@ -134,6 +135,12 @@ class XdpProgram {
     // process has ended is asynchronous, but takes milliseconds; what is still there after two seconds
     // belongs to a living process.
     uint32_t busy_patience_ms = 2000;
+    // The program is attached so that it stays when the process ends, in whatever way: then what it claims
+    // is dropped, as it is on any queue without a socket. Needs `left`.
+    bool outlives_process = false;
+    // Programs that an earlier process left, and that may therefore be replaced: in one step, if this one
+    // is to outlive its process too and the mode is the same. Not owned; outlives the XdpProgram.
+    LeftPrograms* left = nullptr;
   };
 
   // Loads and attaches. In mode kAuto native is tried first, then generic; mode() says which it
@@ -170,6 +177,9 @@ class XdpProgram {
 
   // Idempotent. Claims, sockets and counters stay readable.
   void detach();
+  // Instead of detach(), with outlives_process: stays attached, and from now on drops what it claims,
+  // until an XdpProgram of another process replaces it or `ip link set dev DEVICE xdp off`.
+  void leave();
   // False after detach() and after the device was deleted.
   bool attached() const;
 
