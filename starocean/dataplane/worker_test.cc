@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "starocean/base/clock.h"
 #include "starocean/ring/test_scale.h"
 
 namespace starocean::dataplane {
@@ -58,13 +59,14 @@ void describe_port(Snapshot& snapshot, PortQueue& queue) {
 }
 
 // Hands over in bursts of 1 … 31 packets, a wake-up each. Before the next one it waits until the last was
-// taken, and then a little, more each time: so bursts meet the sleeper at every step of falling asleep. Ends
-// early when the sleeper has overslept.
+// taken, and then a little, more each time: so bursts meet the sleeper at every step of falling asleep; and
+// each eighth time until it sleeps again, however slow the machine is. Ends early when the sleeper has
+// overslept.
 void hand_over(Parts& parts, const Worker& sleeper, const Port& to, Egress& egress,
                uint64_t count) {
   const HandoffRing& ring = parts.mesh->between(kProducer, kSleeper);
   const auto overslept = [&] { return sleeper.counters().get(WorkerCounter::lost_wakeups) != 0; };
-  uint64_t handed = 0;
+  uint64_t handed = 0, sleeps = 0;
   for (uint32_t round = 0; handed < count; ++round) {
     for (uint32_t i = 0; i <= round % 31 && handed < count; ++i, ++handed) {
       Packet packet;
@@ -78,6 +80,13 @@ void hand_over(Parts& parts, const Worker& sleeper, const Port& to, Egress& egre
     while (ring.size() != 0 && !overslept()) cpu_relax();
     if (overslept()) return;
     for (uint32_t i = 0; i < round % 64; ++i) cpu_relax();
+    if (round % 8 != 0) continue;
+    const uint64_t before = sleeps;
+    const uint64_t deadline_ns = monotonic_ns() + kNsPerSecond;
+    while ((sleeps = sleeper.counters().get(WorkerCounter::sleeps)) == before &&
+           monotonic_ns() < deadline_ns) {
+      std::this_thread::yield();
+    }
   }
 }
 
