@@ -11,9 +11,9 @@ import subprocess
 from starocean_lab import LabError
 
 # What init loads, with all that these depend on. The rest of the cloud kernel's drivers stays behind.
-MODULES = ("virtio_net", "veth", "xsk_diag", "sch_ingress", "cls_bpf")
+MODULES = ("virtio_net", "veth", "xsk_diag", "sch_ingress", "cls_bpf", "bridge", "8021q")
 # busybox has the rest. Not its shell, which would use its own `ip` and `ping` instead of these.
-PROGRAMS = ("dash", "ip", "ss", "ethtool", "ping")
+PROGRAMS = ("dash", "ip", "bridge", "ss", "ethtool", "ping")
 
 # Reads a line, a script with \\n for the ends of lines, runs it, and answers with a line: exit status,
 # standard output and standard error, these in base64 with a full stop behind. A channel of its own: the
