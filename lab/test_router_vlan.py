@@ -1,6 +1,9 @@
 """Two routed subnets and a bridged VLAN in one daemon: the VLAN's subnet is routed by the device that Linux has for
 it, and that device is there for Linux's own tools."""
 
+import os
+import subprocess
+
 import pytest
 
 from starocean_lab import router, wait_until
@@ -121,3 +124,23 @@ def test_show_and_explain(site):
     assert (explained["outcome"], explained["interface"], explained["mac"]) == ("transmit", "office10", mac)
     refused = site.daemon.cli("explain", "--in", "lan3", "icmp 10.3.0.1 > 10.1.0.1", check=False)
     assert refused.returncode == 1 and "no interface of that name routes" in refused.stderr
+
+
+def test_curl_fetches_a_page(site, tmp_path):
+    """HTTP through the router, both families, from a subnet and from the bridged VLAN: byte by byte what the server
+    has."""
+    page = os.urandom(3_000_000)
+    (tmp_path / "page").write_bytes(page)
+    for bind, host in (("0.0.0.0", site.two.ipv4), ("::", f"[{site.two.ipv6}]")):
+        server = site.two.namespace.popen("/usr/bin/python3", "-m", "http.server", "--bind", bind, "--directory", tmp_path,
+                                          "8080", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for client in (site.one, site.three):
+                got = tmp_path / "got"
+                client.run("curl", "-s", "-S", "--fail", "--retry", "20", "--retry-delay", "1", "--retry-connrefused",
+                           "--max-time", "30", "-o", got, f"http://{host}:8080/page")
+                assert got.read_bytes() == page
+                got.unlink()
+        finally:
+            server.terminate()
+            server.wait(10)
