@@ -122,8 +122,23 @@ def test_show_and_explain(site):
     explained = router.json_of(site.daemon.cli(
         "explain", "--in", "net1", f"tcp {site.one.ipv4}:1 > {site.three.ipv4}:443", "--json"))["explained"][0]
     assert (explained["outcome"], explained["interface"], explained["mac"]) == ("transmit", "office10", mac)
-    refused = site.daemon.cli("explain", "--in", "lan3", "icmp 10.3.0.1 > 10.1.0.1", check=False)
-    assert refused.returncode == 1 and "no interface of that name routes" in refused.stderr
+    # A member of the bridge: to the VLAN's device it is routed, to a neighbour in the VLAN switched.
+    routed = router.json_of(site.daemon.cli(
+        "explain", "--in", "lan3", f"icmp {site.three.ipv4} > {site.one.ipv4}", "--json"))["explained"][0]
+    assert (routed["outcome"], routed["interface"]) == ("transmit", "net1")
+    mac = site.four.namespace.links()["eth0"]["address"]
+    site.three.ping(site.four.ipv4)
+    switched = router.json_of(site.daemon.cli("explain", "--in", "lan3", "--mac", mac, "icmp 10.3.0.1 > 10.3.0.4",
+                                              "--json"))["explained"][0]
+    assert (switched["outcome"], switched["members"], switched["mac"]) == ("transmit", ["lan4"], mac)
+    flooded = site.daemon.cli("explain", "--in", "lan3", "--mac", "ff:ff:ff:ff:ff:ff", "icmp 10.3.0.1 > 10.3.0.4").stdout
+    assert "leaves by  lan4" in flooded and "interface  office10" in flooded
+    refused = site.daemon.cli("explain", "--in", "lan9", "icmp 10.3.0.1 > 10.1.0.1", check=False)
+    assert refused.returncode == 1 and "no interface of that name routes or is in a bridge" in refused.stderr
+    # Counters of what a route leads to; a VRF that is not there.
+    assert router.json_of(site.daemon.cli("show", "route", site.one.ipv4, "--json"))["egress"]["tx_packets"] > 0
+    refused = site.daemon.cli("show", "route", site.one.ipv4, "--vrf", "guests", check=False)
+    assert refused.returncode == 1 and "there is no VRF 'guests'" in refused.stderr
 
 
 def test_curl_fetches_a_page(site, tmp_path):

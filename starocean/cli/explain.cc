@@ -14,12 +14,14 @@ struct Wanted {
   std::string in;
   std::string packet;
   std::string frame;
+  std::string mac;
 };
 
 int explain(Context& context, const Wanted& wanted) {
   control::Json request = {{"in", wanted.in}};
   if (wanted.frame.empty()) {
     request["packet"] = wanted.packet;
+    if (!wanted.mac.empty()) request["mac"] = wanted.mac;
   } else {
     request["frames"] = {wanted.frame};
   }
@@ -52,9 +54,17 @@ void add_explain(CLI::App& app, Context& context) {
       ->required();
   CLI::Option* const packet =
       command->add_option("packet", wanted->packet, "The packet")->type_name("PACKET");
-  command->add_option("--frame", wanted->frame, "Instead, a whole Ethernet frame without VLAN tag")
+  CLI::Option* const mac =
+      command
+          ->add_option("--mac", wanted->mac, "Its destination (the interface's own, to be routed)")
+          ->type_name("MAC")
+          ->check(check_mac);
+  command
+      ->add_option("--frame", wanted->frame,
+                   "Instead, a whole Ethernet frame; without VLAN tag if the interface routes")
       ->type_name("HEX")
-      ->excludes(packet);
+      ->excludes(packet)
+      ->excludes(mac);
   command->callback([&context, wanted] {
     if (wanted->packet.empty() && wanted->frame.empty()) {
       throw CLI::RequiredError("PACKET or --frame");

@@ -41,6 +41,7 @@ struct Filter {
   std::string mac;
   std::string table;
   std::string address;
+  std::string vrf;
 };
 
 std::string percent_encoded(const std::string& text) {
@@ -64,7 +65,8 @@ std::string request_path(const View& view, const Filter& filter) {
                                    {"interface", filter.interface},
                                    {"mac", filter.mac},
                                    {"table", filter.table},
-                                   {"address", filter.address}}) {
+                                   {"address", filter.address},
+                                   {"vrf", filter.vrf}}) {
     if (value.empty()) continue;
     path += fmt::format("{}{}={}", separator, key, percent_encoded(value));
     separator = '&';
@@ -98,6 +100,8 @@ void add_view(CLI::App& show, Context& context, const View& view) {
     command->add_option("address", filter->address, "An IPv4 or IPv6 address")
         ->type_name("ADDRESS")
         ->required();
+    command->add_option("--vrf", filter->vrf, "In this VRF (the first of the configuration)")
+        ->type_name("NAME");
   }
   command->callback([&context, &view, watching, filter] {
     const Question question{request_path(view, *filter), view.render};

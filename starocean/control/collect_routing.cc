@@ -6,8 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "starocean/control/explain_packet.h"
-#include "starocean/dataplane/explain.h"
+#include "starocean/dataplane/route_decision.h"
 
 namespace starocean::control {
 namespace {
@@ -125,8 +124,25 @@ Json neighbours_json(dataplane::Engine& engine, const RoutingManager& routing) {
   return {{"schema_version", kSchemaVersion}, {"neighbours", neighbours}};
 }
 
+namespace {
+
+Json egress_json(const dataplane::Engine& engine, PortId port) {
+  for (const auto& view : engine.ports()) {
+    if (view.id != port) continue;
+    const auto count = [&](dataplane::PortCounter counter) {
+      return view.counters[static_cast<size_t>(counter)];
+    };
+    return {{"interface", view.options.name},
+            {"tx_packets", count(dataplane::PortCounter::tx_packets)},
+            {"tx_bytes", count(dataplane::PortCounter::tx_bytes)}};
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 Result<Json> route_json(dataplane::Engine& engine, const RoutingManager& routing,
-                        const std::string& text) {
+                        const std::string& text, const std::string& vrf) {
   const auto v4 = net::Ipv4Address::parse(text);
   const auto v6 = net::Ipv6Address::parse(text);
   if (!v4 && !v6) {
@@ -137,22 +153,31 @@ Result<Json> route_json(dataplane::Engine& engine, const RoutingManager& routing
     return fail(fmt::format("cannot look up {}", text), "nothing routes",
                 "name interfaces under `vrfs` in the configuration");
   }
+  const auto& vrfs = routing.config().vrfs;
+  const auto wanted = vrf.empty() ? vrfs.begin() : std::ranges::find(vrfs, vrf, &VrfConfig::name);
+  const auto number = static_cast<size_t>(wanted - vrfs.begin());
+  if (number >= engine.routing().vrfs.size()) {
+    return fail(fmt::format("cannot look up {}", text), fmt::format("there is no VRF '{}'", vrf),
+                "name one of `vrfs` in the configuration");
+  }
   const net::Ipv6Address address = v4 ? net::Ipv6Address::mapped(*v4) : *v6;
   const dataplane::Snapshot& snapshot = engine.snapshot();
   net::FiveTuple tuple;
   tuple.dst = address;
   tuple.ip_version = v4 ? 4 : 6;
   const dataplane::RouteLookup found =
-      dataplane::lookup_route(snapshot, snapshot.vrfs[0], tuple, InterfaceId::none());
+      dataplane::lookup_route(snapshot, snapshot.vrfs[number], tuple, InterfaceId::none());
   Json json = {{"schema_version", kSchemaVersion},
                {"address", text},
+               {"vrf", wanted->name},
                {"kind", to_string(found.decision.kind)},
                {"table", nullptr},
                {"prefix", nullptr},
                {"interface", nullptr},
                {"next_hop", nullptr},
                {"mac", nullptr},
-               {"neighbour", nullptr}};
+               {"neighbour", nullptr},
+               {"egress", nullptr}};
   if (found.rule != nullptr && found.rule->table != nullptr) {
     json["table"] = found.rule->table->linux_table();
     if (const auto match = engine.fib().longest_match(*found.rule->table, address)) {
@@ -161,6 +186,7 @@ Result<Json> route_json(dataplane::Engine& engine, const RoutingManager& routing
   }
   if (found.decision.kind != RouteKind::kForward) return json;
   json["interface"] = routing.name_of(found.decision.interface);
+  json["egress"] = egress_json(engine, snapshot.interfaces[found.decision.interface.index()].port);
   json["next_hop"] = text;
   json["neighbour"] = state_name(NeighbourState::kUnresolved);
   if (found.decision.adjacency != 0) {
@@ -173,70 +199,6 @@ Result<Json> route_json(dataplane::Engine& engine, const RoutingManager& routing
     }
   }
   return json;
-}
-
-namespace {
-
-Json explanation_json(const RoutingManager& routing, const dataplane::Explanation& explanation) {
-  using dataplane::ExplainedOutcome;
-  Json steps = Json::array();
-  for (const auto& step : explanation.steps) {
-    steps.push_back({{"stage", step.stage}, {"decision", step.decision}});
-  }
-  const bool leaves = explanation.outcome == ExplainedOutcome::kTransmit ||
-                      explanation.outcome == ExplainedOutcome::kWait;
-  Json json = {{"steps", std::move(steps)},  {"outcome", to_string(explanation.outcome)},
-               {"reason", nullptr},          {"interface", nullptr},
-               {"next_hop", nullptr},        {"mac", nullptr},
-               {"table", explanation.table}, {"fragment", explanation.fragment}};
-  if (explanation.reason != dataplane::PortCounter::kCount) {
-    json["reason"] =
-        std::string(dataplane::kPortCounters[static_cast<size_t>(explanation.reason)].name);
-  }
-  if (leaves) {
-    json["interface"] = routing.name_of(explanation.egress);
-    json["next_hop"] = net::to_string_either(explanation.next_hop);
-  }
-  if (explanation.outcome == ExplainedOutcome::kTransmit)
-    json["mac"] = mac_text(explanation.next_mac);
-  return json;
-}
-
-}  // namespace
-
-Result<Json> explain_json(dataplane::Engine& engine, const RoutingManager& routing,
-                          const std::string& body) {
-  const Json request = Json::parse(body, nullptr, false);
-  const auto text_of = [&](const char* key) {
-    return request.is_object() && request.contains(key) && request[key].is_string()
-               ? request[key].get<std::string>()
-               : std::string();
-  };
-  const std::string in = text_of("in");
-  const dataplane::RoutedInterface* interface = routing.find(in);
-  if (interface == nullptr || interface->vrf == dataplane::RoutedInterface::kNoVrf) {
-    return fail(fmt::format("cannot explain what comes in on '{}'", in),
-                "no interface of that name routes, or its device is not there",
-                "name one of those under `vrfs`; `starocean show interfaces` lists what there is");
-  }
-  std::vector<std::vector<std::byte>> frames;
-  if (request.contains("frames") && request["frames"].is_array()) {
-    for (const Json& digits : request["frames"]) {
-      auto frame = frame_from_hex(digits.is_string() ? digits.get<std::string>() : std::string());
-      if (!frame) return fail(frame.error());
-      frames.push_back(std::move(*frame));
-    }
-  } else {
-    auto frame = packet_from_words(text_of("packet"), dataplane::mac_from_u64(interface->mac));
-    if (!frame) return fail(frame.error());
-    frames.push_back(std::move(*frame));
-  }
-  Json explained = Json::array();
-  for (const auto& frame : frames) {
-    explained.push_back(
-        explanation_json(routing, dataplane::explain_frame(engine.snapshot(), *interface, frame)));
-  }
-  return Json{{"schema_version", kSchemaVersion}, {"in", in}, {"explained", std::move(explained)}};
 }
 
 }  // namespace starocean::control

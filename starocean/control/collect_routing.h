@@ -1,4 +1,4 @@
-// What the daemon says of routing: `show routes`, `show neighbours`, `show route ADDRESS` and `explain`, as JSON; the
+// What the daemon says of routing: `show routes`, `show neighbours`, `show route ADDRESS`, as JSON; the
 // tables that are made of it are in render_text_routing.h. Control thread.
 #pragma once
 
@@ -18,14 +18,9 @@ Json routes_json(dataplane::Engine& engine, const RoutingManager& routing,
                  std::optional<uint32_t> table);
 // {"neighbours": [{"interface", "device", "address", "mac", "state"}]}: of interfaces that route.
 Json neighbours_json(dataplane::Engine& engine, const RoutingManager& routing);
-// What decides for a packet to that address, made here: {"address", "table", "prefix", "kind", "next_hop", "interface",
-// "mac", "neighbour"}.
+// What decides for a packet to that address, made here, in the VRF of that name (empty: the first one): {"address", "vrf",
+// "table", "prefix", "kind", "next_hop", "interface", "mac", "neighbour", "egress": {"interface", "tx_packets",
+// "tx_bytes"}}. "egress": what the attached device behind it has sent in all; null for a VLAN of a bridge.
 Result<Json> route_json(dataplane::Engine& engine, const RoutingManager& routing,
-                        const std::string& address);
-// `request`: {"in": NAME, "packet": "tcp 10.0.0.1:1 > 10.0.0.2:443"} or {"in": NAME, "frames": [HEX, …]}. Answer:
-// {"explained": [{"steps": [{"stage", "decision"}], "outcome", "reason", "interface", "next_hop", "mac", "table",
-// "fragment"}]}.
-Result<Json> explain_json(dataplane::Engine& engine, const RoutingManager& routing,
-                          const std::string& request);
-
+                        const std::string& address, const std::string& vrf);
 }  // namespace starocean::control

@@ -22,6 +22,7 @@
 #include "starocean/base/log.h"
 #include "starocean/base/rlimits.h"
 #include "starocean/control/api_server.h"
+#include "starocean/control/collect_explain.h"
 #include "starocean/control/collect_routing.h"
 #include "starocean/control/collect_status.h"
 #include "starocean/control/collect_vlans.h"
@@ -216,15 +217,18 @@ void Daemon::add_routing_pages(ApiHandlers& handlers) {
   };
   handlers.questions["/v1/route"] =
       [this, page](const ApiHandlers::Parameters& parameters) -> Result<ApiPage> {
-    const auto address = parameters.find("address");
+    const auto value = [&](const char* key) {
+      const auto found = parameters.find(key);
+      return found == parameters.end() ? std::string() : found->second;
+    };
     const std::lock_guard lock(mutex_);
-    auto json = route_json(*engine_, *routing_, address == parameters.end() ? "" : address->second);
+    auto json = route_json(*engine_, *routing_, value("address"), value("vrf"));
     if (!json) return fail(json.error());
     return page(*json);
   };
   handlers.actions["/v1/explain"] = [this, page](const std::string& body) -> Result<ApiPage> {
     const std::lock_guard lock(mutex_);
-    auto json = explain_json(*engine_, *routing_, body);
+    auto json = explain_json(*engine_, *routing_, body, now_ms());
     if (!json) return fail(json.error());
     return page(*json);
   };

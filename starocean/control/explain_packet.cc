@@ -14,6 +14,8 @@ namespace starocean::control {
 namespace {
 
 constexpr size_t kRoomBytes = 256, kHeadroomBytes = 128;
+// Of documentation's range (RFC 9542, section 2.1.2).
+constexpr net::MacAddress kSender({0x00, 0x00, 0x5e, 0x00, 0x53, 0x01});
 constexpr const char* kForm =
     "write \"tcp 10.0.0.1:1 > 10.0.0.2:443\", \"udp [fd00::1]:1 > [fd00::2]:53\" or \"icmp "
     "10.0.0.1 > "
@@ -104,8 +106,9 @@ Result<std::vector<std::byte>> packet_from_words(std::string_view words, net::Ma
       (v4 ? net::push_ipv4(packet, {.src = from4, .dst = to4, .protocol = number})
           : net::push_ipv6(
                 packet, {.src = from->address, .dst = target->address, .next_header = number})) &&
-      net::push_ethernet(packet,
-                         {.dst = to, .ethertype = v4 ? net::kEtherTypeIpv4 : net::kEtherTypeIpv6});
+      net::push_ethernet(
+          packet,
+          {.dst = to, .src = kSender, .ethertype = v4 ? net::kEtherTypeIpv4 : net::kEtherTypeIpv6});
   if (!built) return refuse("it does not fit");
   return std::vector<std::byte>(packet.bytes().begin(), packet.bytes().end());
 }

@@ -64,6 +64,11 @@ std::string route_text(const Json& answer) {
   add_line(text, answer, "next hop", "next_hop");
   add_line(text, answer, "neighbour", "neighbour");
   add_line(text, answer, "MAC", "mac");
+  if (const Json& egress = member(answer, "egress"); !egress.is_null()) {
+    text += fmt::format("{:<11}{}: {} packets, {} bytes in all\n", "has sent",
+                        word(egress, "interface"), number(egress, "tx_packets"),
+                        number(egress, "tx_bytes"));
+  }
   return text;
 }
 
@@ -74,6 +79,11 @@ std::string explain_text(const Json& answer) {
       text += fmt::format("{:<11}{}\n", word(step, "stage"), word(step, "decision"));
     }
     add_line(text, one, "interface", "interface");
+    std::string members;
+    for (const Json& name : member(one, "members")) {
+      members += fmt::format("{}{}", members.empty() ? "" : ", ", name.get<std::string>());
+    }
+    if (!members.empty()) text += fmt::format("{:<11}{}\n", "leaves by", members);
     add_line(text, one, "MAC", "mac");
     add_line(text, one, "counted as", "reason");
   }

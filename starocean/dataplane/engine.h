@@ -168,6 +168,7 @@ class Engine {
   uint64_t generation() const { return generation_; }
   // As the workers see it now; for this thread, until the next change.
   const Snapshot& snapshot() const { return *snapshots_->current(); }
+  const SnoopingTables* snooping_tables() const { return snooping_->current(); }
   uint32_t frames_to_worker(WorkerId worker) const { return mesh_->frames_to(worker); }
   // Why nothing can be given back to Linux; empty when it can.
   const std::string& punt_problem() const { return punt_problem_; }

@@ -127,6 +127,8 @@ const char* to_string(ExplainedOutcome outcome) {
       return "drop";
     case ExplainedOutcome::kError:
       return "error";
+    case ExplainedOutcome::kFlood:
+      return "flood";
   }
   return "";
 }

@@ -64,7 +64,7 @@ void FilteringSwitch::classify_all(Batch& batch, const Port& in, const Bridge& b
   for (uint32_t i = 0; i < batch.count; ++i) {
     Packet& packet = batch.packets[i];
     if (rules.vlan_aware) {
-      classify(packet, turn.umem, *in.member, vlans_[i]);
+      classify(turn.umem.bytes(packet.head), *in.member, vlans_[i]);
     } else {
       vlans_[i] = FrameVlan();
     }

@@ -40,6 +40,12 @@ struct SwitchTurn {
   uint32_t now_ms;
 };
 
+// Who of a bridge gets a frame to a group: null for everybody. `message`: what it says, if it is one of IGMP or MLD.
+// Pure; any thread that may read the tables (null: nothing has been heard).
+const PortSet* group_receivers(const SnoopingTables* tables, BridgeId bridge, const FrameVlan& vlan,
+                               uint64_t destination, net::ConstBytes frame, size_t packet_bytes,
+                               net::GroupMessage& message);
+
 class FilteringSwitch {
  public:
   FilteringSwitch(Egress& egress, StationLearner& learner, GroupEventRing& group_events)

@@ -5,33 +5,40 @@
 
 namespace starocean::dataplane {
 
-const PortSet* FilteringSwitch::receivers(const Transit& transit) {
-  const net::ConstBytes frame = transit.turn.umem.bytes(transit.packet.head);
-  const net::ParsedPacket parsed = net::parse(frame, transit.packet.len_bytes);
-  const bool is_tagged = transit.vlan.tag_type != 0;
+const PortSet* group_receivers(const SnoopingTables* tables, BridgeId bridge, const FrameVlan& vlan,
+                               uint64_t destination, net::ConstBytes frame, size_t packet_bytes,
+                               net::GroupMessage& message) {
+  const net::ParsedPacket parsed = net::parse(frame, packet_bytes);
   // Tags that are payload hide what is inside.
-  const bool is_ip = parsed.ip_version != 0 && parsed.vlan_count == (is_tagged ? 1 : 0);
+  const bool is_ip = parsed.ip_version != 0 && parsed.vlan_count == (vlan.tag_type != 0 ? 1 : 0);
   const size_t address_bytes =
       parsed.ip_version == 4 ? sizeof(net::Ipv4Address) : sizeof(net::Ipv6Address);
   if (!is_ip || !net::fits(frame.size(), parsed.dst_address_offset(), address_bytes))
     return nullptr;
 
-  const net::GroupMessage message = net::parse_group_message(frame, parsed);
-  if (message.kind != net::GroupMessage::kNone) report(transit, message);
-  const SnoopingTables* tables = transit.turn.snooping;
-  const size_t bridge = transit.bridge.id.index();
-  if (tables == nullptr || bridge >= tables->bridges.size()) return nullptr;
-  const SnoopingTable& table = tables->bridges[bridge];
-  const SnoopingTable::Vlan* vlan = table.vlan(transit.vlan.vlan);
+  message = net::parse_group_message(frame, parsed);
+  if (tables == nullptr || bridge.index() >= tables->bridges.size()) return nullptr;
+  const SnoopingTable& table = tables->bridges[bridge.index()];
+  const SnoopingTable::Vlan* heard = table.vlan(vlan.vlan);
   const bool is_v4 = parsed.ip_version == 4;
-  if (vlan == nullptr || !(is_v4 ? vlan->querier4 : vlan->querier6)) return nullptr;
+  if (heard == nullptr || !(is_v4 ? heard->querier4 : heard->querier6)) return nullptr;
   // Reports are for routers only, so that hosts do not keep theirs back (RFC 4541, 2.1.1, 1).
   if (message.kind == net::GroupMessage::kReport) {
-    return vlan->routers.empty() ? nullptr : &vlan->routers;
+    return heard->routers.empty() ? nullptr : &heard->routers;
   }
   if (message.kind != net::GroupMessage::kNone) return nullptr;
   if (net::stays_on_link(frame.subspan(parsed.dst_address_offset(), address_bytes))) return nullptr;
-  return table.receivers(transit.vlan.vlan, transit.packet.destination);
+  return table.receivers(vlan.vlan, destination);
+}
+
+const PortSet* FilteringSwitch::receivers(const Transit& transit) {
+  const Packet& packet = transit.packet;
+  net::GroupMessage message;
+  const PortSet* const ports =
+      group_receivers(transit.turn.snooping, transit.bridge.id, transit.vlan, packet.destination,
+                      transit.turn.umem.bytes(packet.head), packet.len_bytes, message);
+  if (message.kind != net::GroupMessage::kNone) report(transit, message);
+  return ports;
 }
 
 void FilteringSwitch::report(const Transit& transit, const net::GroupMessage& message) {

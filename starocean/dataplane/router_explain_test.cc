@@ -107,6 +107,8 @@ class RouterExplained : public RouterFixture {
         EXPECT_EQ(errors(), told + 1);
         if (count(PortCounter::neighbour_waits) != waited) router_->stop();
         return;
+      case ExplainedOutcome::kFlood:
+        FAIL() << "a router does not flood";
       case ExplainedOutcome::kDrop:
         EXPECT_TRUE(fates.empty());
         EXPECT_EQ(count(PortCounter::icmp_suppressed) - suppressed, errors() - told);

@@ -37,11 +37,9 @@ struct FrameVlan {
 };
 
 // What the frame is that comes from this member of a VLAN-aware bridge.
-inline void classify(const Packet& packet, const xsk::Umem& umem, const BridgeMember& from,
-                     FrameVlan& frame) {
+inline void classify(net::ConstBytes bytes, const BridgeMember& from, FrameVlan& frame) {
   constexpr uint16_t kVlanMask = 0x0fff, kPriorityMask = 0xf000;
   frame = FrameVlan();
-  const net::ConstBytes bytes = umem.bytes(packet.head);
   const auto* ethernet = net::view<net::EthernetHeader>(bytes);
   if (ethernet == nullptr) [[unlikely]] {
     frame.refusal = PortCounter::drop_runt;
