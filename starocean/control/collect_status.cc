@@ -166,6 +166,13 @@ DaemonStatus collect_status(const Engine& engine, const PortManager& ports, cons
       status.queues.push_back(queue_status(engine, view.options.name, *queue));
     }
   }
+  for (const auto& tap : engine.taps()) {
+    InterfaceStatus& device = status.interfaces.emplace_back();
+    device.name = device.device = tap.name;
+    device.state = "up";
+    device.attach = device.mode = "tap";
+    device.counters = tap.counters;
+  }
   for (const auto& worker : engine.workers()) {
     status.workers.push_back(worker_status(engine, *worker, status.queues));
   }

@@ -24,8 +24,8 @@ struct InterfaceStatus {
   std::string mac;
   uint32_t mtu = 0;
   std::string bridge;  // empty when in none
-  std::string attach;  // "native", "generic" or empty
-  std::string mode;    // "zero-copy", "copy" or empty: granted, not asked for
+  std::string attach;  // "native", "generic", "tap" (a VLAN that Linux has a device of ours for) or empty
+  std::string mode;    // "zero-copy", "copy", "tap" or empty: granted, not asked for
   bool multi_buffer = false;
   uint32_t queues = 0;
   uint32_t mac_entries = 0;  // learned behind this interface

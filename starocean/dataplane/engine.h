@@ -146,7 +146,13 @@ class Engine {
     PortCounters::Values counters;
   };
   std::vector<PortView> ports() const;
-  // Of all ports that have been removed, added up.
+  // What Linux has for VLANs of bridges and of devices (add_tap()): by name, what came from there and was sent on.
+  struct TapView {
+    std::string name;
+    PortCounters::Values counters;
+  };
+  std::vector<TapView> taps() const;
+  // Of all ports and TAP devices that have been removed, added up.
   PortCounters::Values removed_counters() const;
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   struct BridgeState {
@@ -236,7 +242,8 @@ class Engine {
   bool routing_known_ = false;                            // set_routing() was called
   std::set<net::Ipv6Address> local_;
   std::unique_ptr<LinuxTaps> taps_;
-  int event_fd_ = -1;  // epoll: the doorbell and the TAP devices
+  std::map<std::string, PortId> tap_accounts_;  // of those that there are, by name
+  int event_fd_ = -1;                           // epoll: the doorbell and the TAP devices
   std::optional<xsk::Punt> punt_;
   std::string punt_problem_;
   std::unique_ptr<PortCounters[]> control_counters_;  // what this thread does to packets

@@ -35,11 +35,13 @@ Status Engine::add_tap(const std::string& name, std::optional<std::array<uint8_t
   if (!tap) return fail(tap.error());
   if (Status watched = watch(tap->fd()); !watched) return watched;
   taps_->add(interface_number(name), *account, std::move(*tap));
+  tap_accounts_[name] = *account;
   return {};
 }
 
 void Engine::remove_tap(const std::string& name, bool keep) {
   xsk::TapDevice tap = taps_->take(interface_number(name));
+  tap_accounts_.erase(name);
   if (!keep) tap.remove();
 }
 

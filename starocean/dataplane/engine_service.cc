@@ -241,10 +241,16 @@ PortCounters::Values Engine::port_counters(PortId port) const {
   return values;
 }
 
+std::vector<Engine::TapView> Engine::taps() const {
+  std::vector<TapView> views;
+  for (const auto& [name, account] : tap_accounts_) views.push_back({name, port_counters(account)});
+  return views;
+}
+
 PortCounters::Values Engine::removed_counters() const {
   PortCounters::Values sum{};
   for (const auto& [name, id] : names_) {
-    if (ports_.contains(id)) continue;
+    if (ports_.contains(id) || tap_accounts_.contains(name)) continue;
     const PortCounters::Values values = port_counters(id);
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += values[i];
   }
