@@ -57,6 +57,22 @@ InterfaceStatus interface_status(const Engine& engine, const Engine::PortView& v
   return status;
 }
 
+std::vector<EgressClassStatus> class_status(const dataplane::EgressScheduler& scheduler) {
+  std::vector<EgressClassStatus> classes;
+  for (size_t i = 0; i < scheduler.options().classes.size(); ++i) {
+    const dataplane::EgressClassCounters& counters = scheduler.counters(i);
+    classes.push_back({.name = scheduler.options().classes[i].name,
+                       .sent_packets = counters.sent_packets.load(),
+                       .sent_bytes = counters.sent_bytes.load(),
+                       .dropped_full = counters.dropped_full.load(),
+                       .dropped_codel = counters.dropped_codel.load(),
+                       .marked = counters.marked.load(),
+                       .backlog_packets = counters.backlog_packets.load(),
+                       .backlog_bytes = counters.backlog_bytes.load()});
+  }
+  return classes;
+}
+
 QueueStatus queue_status(const Engine& engine, const std::string& interface,
                          const dataplane::PortQueue& queue) {
   QueueStatus status;
@@ -74,6 +90,7 @@ QueueStatus queue_status(const Engine& engine, const std::string& interface,
   status.in_rx = socket.frames_in_receive();
   status.in_tx = socket.frames_in_transmit();
   status.counters = engine.queue_counters(queue);
+  if (queue.scheduler != nullptr) status.classes = class_status(*queue.scheduler);
   return status;
 }
 

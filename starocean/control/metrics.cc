@@ -47,6 +47,37 @@ void port_families(Exposition& out, const std::vector<InterfaceStatus>& ports) {
   counter_families(out, "port", dataplane::kPortCounters, ports, port_labels);
 }
 
+void class_families(Exposition& out, const std::vector<QueueStatus>& queues) {
+  using Value = uint64_t EgressClassStatus::*;
+  const struct {
+    const char* name;
+    const char* type;
+    const char* help;
+    Value value;
+  } families[] = {
+      {"sent_packets_total", "counter", "packets sent", &EgressClassStatus::sent_packets},
+      {"sent_bytes_total", "counter", "bytes sent", &EgressClassStatus::sent_bytes},
+      {"dropped_full_total", "counter", "packets dropped for want of room",
+       &EgressClassStatus::dropped_full},
+      {"dropped_codel_total", "counter", "packets dropped to shorten the delay",
+       &EgressClassStatus::dropped_codel},
+      {"marked_total", "counter", "packets marked to shorten the delay",
+       &EgressClassStatus::marked},
+      {"backlog_packets", "gauge", "packets waiting", &EgressClassStatus::backlog_packets},
+      {"backlog_bytes", "gauge", "bytes waiting", &EgressClassStatus::backlog_bytes}};
+  for (const auto& family : families) {
+    out.family(fmt::format("starocean_egress_class_{}", family.name), family.type,
+               fmt::format("{}, by class of an interface's egress", family.help));
+    for (const QueueStatus& queue : queues) {
+      for (const EgressClassStatus& one : queue.classes) {
+        out.sample(fmt::format(R"({{interface="{}",class="{}"}})", escape_label(queue.interface),
+                               escape_label(one.name)),
+                   one.*family.value);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::string queue_labels(const QueueStatus& queue) {
@@ -74,6 +105,7 @@ std::string metrics_text(const DaemonStatus& status) {
   frame_families(out, status.frames);
   port_families(out, status.interfaces);
   counter_families(out, "queue", dataplane::kQueueCounters, status.queues, queue_labels);
+  class_families(out, status.queues);
   counter_families(out, "worker", dataplane::kWorkerCounters, status.workers, worker_labels);
   return out.take();
 }

@@ -103,7 +103,18 @@ TEST(Metrics, IsValidAndComplete) {
   EXPECT_EQ(value(R"(starocean_port_up{interface="lan1"})"), "1");
   const size_t counters = 2 * (dataplane::kPortCounters.size() + dataplane::kQueueCounters.size() +
                                dataplane::kWorkerCounters.size());
-  EXPECT_EQ(reader.series.size(), counters + 2 * 2 + 7 + 1 + 3);
+  EXPECT_EQ(reader.series.size(), counters + 2 * 2 + 7 + 1 + 3 + 2 * 7);
+}
+
+TEST(Metrics, ClassesOfAnEgress) {
+  const std::string text = metrics_text(sample_status());
+  EXPECT_NE(
+      text.find(
+          "starocean_egress_class_dropped_codel_total{interface=\"lan2\",class=\"voice\"} 4\n"),
+      std::string::npos);
+  EXPECT_NE(
+      text.find("starocean_egress_class_backlog_packets{interface=\"lan2\",class=\"rest\"} 0\n"),
+      std::string::npos);
 }
 
 TEST(Metrics, IsValidWithNothingConfigured) {

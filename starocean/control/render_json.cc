@@ -80,6 +80,24 @@ Json kernel_drops_json(const DaemonStatus& status) {
           {"tx_ring_empty", sum_over_queues(status, QueueCounter::kernel_tx_ring_empty)}};
 }
 
+template <class Items, class Render>
+Json list_json(const Items& items, Render render) {
+  Json list = Json::array();
+  for (const auto& item : items) list.push_back(render(item));
+  return list;
+}
+
+Json class_json(const EgressClassStatus& one) {
+  return {{"name", one.name},
+          {"sent_packets", one.sent_packets},
+          {"sent_bytes", one.sent_bytes},
+          {"dropped_full", one.dropped_full},
+          {"dropped_codel", one.dropped_codel},
+          {"marked", one.marked},
+          {"backlog_packets", one.backlog_packets},
+          {"backlog_bytes", one.backlog_bytes}};
+}
+
 Json queue_json(const QueueStatus& queue) {
   return {{"interface", queue.interface},
           {"queue", queue.queue},
@@ -94,6 +112,7 @@ Json queue_json(const QueueStatus& queue) {
             {"completion", queue.completion_ring}}},
           {"in_rx", queue.in_rx},
           {"in_tx", queue.in_tx},
+          {"classes", list_json(queue.classes, class_json)},
           {"counters", counters_json(dataplane::kQueueCounters, queue.counters)}};
 }
 
@@ -119,13 +138,6 @@ Json mapping_json(const MemoryMapping& mapping) {
           {"page_size_bytes", mapping.page_size_bytes},
           {"resident_bytes", mapping.resident_bytes},
           {"locked_bytes", mapping.locked_bytes}};
-}
-
-template <class Items, class Render>
-Json list_json(const Items& items, Render render) {
-  Json list = Json::array();
-  for (const auto& item : items) list.push_back(render(item));
-  return list;
 }
 
 }  // namespace

@@ -112,7 +112,11 @@ TEST(RenderJson, KernelDropsAreSummedOverQueues) {
 TEST(RenderJson, Queues) {
   const Json queue = queues_json(sample_status())["queues"][1];
   EXPECT_EQ(keys(queue),
-            "interface queue worker mode need_wakeup busy_poll rings in_rx in_tx counters");
+            "interface queue worker mode need_wakeup busy_poll rings in_rx in_tx classes counters");
+  EXPECT_EQ(to_text(queue["classes"][0]),
+            R"({"name":"voice","sent_packets":7001,"sent_bytes":7002,"dropped_full":3,)"
+            R"("dropped_codel":4,"marked":5,"backlog_packets":6,"backlog_bytes":7007})");
+  EXPECT_EQ(queue["classes"].size(), 2u);
   EXPECT_EQ(to_text(queue["rings"]), R"({"rx":2048,"tx":1024,"fill":4096,"completion":512})");
   EXPECT_EQ(queue["busy_poll"], true);
   EXPECT_EQ(queue["in_rx"], 701);

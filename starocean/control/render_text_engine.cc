@@ -41,6 +41,30 @@ std::string frames_text(const Json& frames) {
 
 }  // namespace
 
+namespace {
+
+std::string classes_text(const Json& answer) {
+  TextTable table({{"EGRESS"},
+                   {"CLASS"},
+                   {"SENT", Align::kRight},
+                   {"BYTES", Align::kRight},
+                   {"NO ROOM", Align::kRight},
+                   {"CODEL", Align::kRight},
+                   {"MARKED", Align::kRight},
+                   {"WAITING", Align::kRight}});
+  for (const Json& queue : member(answer, "queues")) {
+    for (const Json& one : member(queue, "classes")) {
+      table.add_row({word(queue, "interface"), word_or_dash(one, "name"),
+                     grouped_number(one, "sent_packets"), grouped_number(one, "sent_bytes"),
+                     grouped_number(one, "dropped_full"), grouped_number(one, "dropped_codel"),
+                     grouped_number(one, "marked"), grouped_number(one, "backlog_packets")});
+    }
+  }
+  return table.empty() ? "" : fmt::format("\n{}", table.text());
+}
+
+}  // namespace
+
 std::string queues_text(const Json& answer) {
   TextTable table({{"QUEUE"},
                    {"WORKER", Align::kRight},
@@ -67,7 +91,8 @@ std::string queues_text(const Json& answer) {
                    grouped_number(counters, "received"), grouped_number(counters, "transmitted"),
                    grouped_number(counters, "tx_kicks"), grouped(kernel_losses(counters))});
   }
-  return table.empty() ? "No queues: no interface is attached.\n" : table.text();
+  return table.empty() ? "No queues: no interface is attached.\n"
+                       : table.text() + classes_text(answer);
 }
 
 std::string workers_text(const Json& answer) {

@@ -97,6 +97,8 @@ TEST(RenderText, Queues) {
   EXPECT_TRUE(contains(text, "lan1:0       0  copy  on request  no         2048/1024/4096/512"))
       << text;
   EXPECT_TRUE(contains(text, "6,002")) << text;
+  EXPECT_TRUE(contains(text, "lan2    voice  7,001  7,002        3      4       5        6\n"))
+      << text;
 }
 
 TEST(RenderText, WorkersWithoutPacketsDivideByNothing) {

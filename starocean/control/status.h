@@ -24,8 +24,9 @@ struct InterfaceStatus {
   std::string mac;
   uint32_t mtu = 0;
   std::string bridge;  // empty when in none
-  std::string attach;  // "native", "generic", "tap" (a VLAN that Linux has a device of ours for) or empty
-  std::string mode;    // "zero-copy", "copy", "tap" or empty: granted, not asked for
+  std::string
+      attach;  // "native", "generic", "tap" (a VLAN that Linux has a device of ours for) or empty
+  std::string mode;  // "zero-copy", "copy", "tap" or empty: granted, not asked for
   bool multi_buffer = false;
   uint32_t queues = 0;
   uint32_t mac_entries = 0;  // learned behind this interface
@@ -51,6 +52,16 @@ struct LoopReport {
   uint64_t last_seen_ms_ago = 0;
 };
 
+// What waits to leave by an interface, and what has left, of one class (`egress`).
+struct EgressClassStatus {
+  std::string name;
+  uint64_t sent_packets = 0, sent_bytes = 0;
+  uint64_t dropped_full = 0;   // for want of room
+  uint64_t dropped_codel = 0;  // to shorten the delay
+  uint64_t marked = 0;         // congestion experienced, for the same end
+  uint64_t backlog_packets = 0, backlog_bytes = 0;
+};
+
 struct QueueStatus {
   std::string interface;
   uint32_t queue = 0;
@@ -62,6 +73,8 @@ struct QueueStatus {
   uint32_t in_rx = 0;  // frames the kernel holds for receive (fill ring, driver, rx ring)
   uint32_t in_tx = 0;  // frames the kernel holds for transmit (tx ring, driver, completion ring)
   QueueCounterValues counters{};
+  std::vector<EgressClassStatus> classes =
+      {};  // in the order of the configuration; of the first queue
 };
 
 struct WorkerStatus {

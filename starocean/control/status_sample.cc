@@ -42,6 +42,17 @@ QueueStatus sample_queue(std::string interface, uint32_t worker, uint64_t first)
   queue.in_rx = 700 + worker;
   queue.in_tx = 60 + worker;
   queue.counters = ascending<QueueCounterValues>(first);
+  if (worker == 1) {
+    queue.classes = {{.name = "voice",
+                      .sent_packets = 7'001,
+                      .sent_bytes = 7'002,
+                      .dropped_full = 3,
+                      .dropped_codel = 4,
+                      .marked = 5,
+                      .backlog_packets = 6,
+                      .backlog_bytes = 7'007},
+                     {.name = "rest"}};
+  }
   return queue;
 }
 
