@@ -110,10 +110,12 @@ def _sparse(part):
                 judged = queue == "fq_codel" and load == "saturating"
                 bulk = {"saturating": "that fills it", "below": "below its rate"}[load]
                 alone = statistics.median(one[key] for one in runs["alone"]) * 1e3
+                lost = sum(one["sparse_sent"] - one["sparse_arrived"] for one in runs[load])
                 reached = statistics.median(one["link_bit_per_s"] for one in runs[load]) / 1e6
-                yield Row(f"`{queue}` at {part['rate']}bit/s: added delay of a sparse flow beside a bulk flow {bulk}, {name}",
+                yield Row(f"`{queue}` at {part['rate'][:-1]} Mbit/s: added delay of a sparse flow beside a bulk flow {bulk}, {name}",
                           _added(runs, key)[load], " ms", 5 if judged else None, 2 if judged else None,
-                          note=f"alone {alone:.3f} ms; bulk offered {part['bulk'][load]}bit/s, on the link {reached:.0f} Mbit/s")
+                          note=f"alone {alone:.3f} ms; bulk offered {part['bulk'][load][:-1]} Mbit/s, on the link {reached:.0f} Mbit/s; "
+                               f"{lost} of {sum(one['sparse_sent'] for one in runs[load])} sparse packets lost")
 
 
 _PARTS = {"stage": _stage, "lookup": _lookup, "table": _table, "lag": _lag, "change": _change, "sparse": _sparse}
@@ -153,5 +155,6 @@ def _how(report, machine):
         f"- **Sparse flow.** `gen send`: 64 byte frames, 250 a second (AF_XDP), beside 1518 byte frames (live), both on CPU {there};",
         "  delays as `gen receive` has them, from when a frame was sent. Added is the difference to the same flow alone on the",
         "  idle link. The bulk generator keeps its CPU busy, and the frames of both enter the daemon by veth there: what a bulk",
-        "  flow below the link's rate adds is that, not a queue. `fifo` (1024 packets) is for contrast.",
+        "  flow below the link's rate adds is that, not a queue. Less than nothing is added where the bulk flow keeps the worker",
+        "  awake, which alone has to be woken for each packet. `fifo` (1024 packets) is for contrast.",
     ]

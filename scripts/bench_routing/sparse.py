@@ -5,6 +5,7 @@ a run with the bulk flow below the link's rate shows what of the delay is the CP
 
 import os
 import subprocess
+import time
 
 from starocean_lab import Lab, LabError, gen, router, wait_until
 from starocean_lab.daemon import binary
@@ -48,10 +49,10 @@ def _once(lab, queue, bulk_rate, seconds):
             before = daemon.counters("net2")["tx_packets"]
             wait_until(lambda: bulk.poll() is not None or daemon.counters("net2")["tx_packets"] > before + 20000,
                        "the bulk flow fills the link", 30)
-        start = daemon.counters("net2")
+        began, start = time.monotonic(), daemon.counters("net2")
         words = _command(space, 3, SPARSE_STREAM, "--size", "64", "--rate", SPARSE_PPS, "--engine", "xsk", "--count", count)
         sent = sparse_station.namespace.run(*words, timeout_s=seconds + 60)
-        end = daemon.counters("net2")
+        end, elapsed_s = daemon.counters("net2"), time.monotonic() - began
         if bulk is not None and bulk.poll() is not None:
             raise LabError(f"the bulk flow ended early: {bulk.communicate()[1]}")
         got = _settled(receiver, count)
@@ -68,7 +69,7 @@ def _once(lab, queue, bulk_rate, seconds):
             "sparse_arrived": got["result"]["distinct"], "delay_p50_s": delay["p50"] / 1e9,
             "delay_p99_s": delay["p99"] / 1e9, "delay_max_s": delay["max"] / 1e9,
             "link_packets": end["tx_packets"] - start["tx_packets"],
-            "link_bit_per_s": 8 * (end["tx_bytes"] - start["tx_bytes"]) / seconds,
+            "link_bit_per_s": 8 * (end["tx_bytes"] - start["tx_bytes"]) / elapsed_s,
             "drops": {key: end[key] - start[key] for key in end if key.startswith("drop_") and end[key] != start[key]}}
 
 
