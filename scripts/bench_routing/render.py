@@ -107,7 +107,7 @@ def _sparse(part):
     for queue, runs in part["queues"].items():
         for key, name in (("delay_p99_s", "p99"), ("delay_p50_s", "median")):
             for load in ("saturating", "below"):
-                judged = queue == "fq_codel" and load == "saturating"
+                judged = (queue, load, name) == ("fq_codel", "saturating", "p99")
                 bulk = {"saturating": "that fills it", "below": "below its rate"}[load]
                 alone = statistics.median(one[key] for one in runs["alone"]) * 1e3
                 lost = sum(one["sparse_sent"] - one["sparse_arrived"] for one in runs[load])
@@ -150,8 +150,9 @@ def _how(report, machine):
         "- **Lag, single change.** Frames to an address carry the time when they were sent and a station notes by which way they",
         "  come. The route is changed by one rtnetlink call. The lag counts from before that call until the time of sending of",
         "  the first frame that followed the new route, or of the last one that followed the old route if that was later: Linux's",
-        "  own work is in it, and up to the distance of two frames too much. Single changes are half new routes, half routes",
-        "  replaced, on an idle daemon; while routes are added it is a new route every 10 ms, which queues behind those of `ip`.",
+        "  own work is in it, and up to the distance of two frames too much; a frame is decided on when it reaches the worker,",
+        "  its delay (of the sparse flow alone) after it was sent. Single changes are half new routes, half routes replaced,",
+        "  on an idle daemon; while routes are added it is a new route every 10 ms, which queues behind those of `ip`.",
         f"- **Sparse flow.** `gen send`: 64 byte frames, 250 a second (AF_XDP), beside 1518 byte frames (live), both on CPU {there};",
         "  delays as `gen receive` has them, from when a frame was sent. Added is the difference to the same flow alone on the",
         "  idle link. The bulk generator keeps its CPU busy, and the frames of both enter the daemon by veth there: what a bulk",

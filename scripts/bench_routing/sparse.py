@@ -13,6 +13,7 @@ from starocean_lab.daemon import binary
 RATE = "500M"
 BULK = {"alone": None, "below": "300M", "saturating": "700M"}  # offered, of frames with FCS
 SPARSE_PPS = 250
+FEWEST = 100  # packets that percentiles are taken of
 BULK_STREAM, SPARSE_STREAM = 1, 2
 
 
@@ -80,7 +81,7 @@ def _settled(receiver, count):
     except subprocess.TimeoutExpired:
         pass
     got = receiver.result()
-    if got["result"]["distinct"] < count // 2:
+    if got["result"]["distinct"] < FEWEST:  # a plain queue loses many, which is a result
         raise LabError(f"of {count} packets of the sparse flow only {got['result']['distinct']} arrived")
     return got
 
