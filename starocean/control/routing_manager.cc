@@ -126,13 +126,14 @@ Status RoutingManager::follow_tables(const Config& config) {
 
 Status RoutingManager::wait_until_synchronised() {
   const uint64_t deadline_ns = monotonic_ns() + kSynchroniseNs;
-  while (mirror_->service() || !mirror_->synchronised()) {
+  for (bool more = mirror_->service(); more || !mirror_->synchronised();
+       more = mirror_->service()) {
     if (monotonic_ns() > deadline_ns) {
       return fail("cannot follow Linux's routes",
                   "they change faster than they can be listed, or the kernel does not answer",
                   "see `ip monitor route`, and start again when it is calmer");
     }
-    if (mirror_->synchronised()) continue;
+    if (more) continue;
     pollfd watched[2] = {};
     for (size_t i = 0; i < 2; ++i) watched[i] = {mirror_->fds()[i], POLLIN, 0};
     ::poll(watched, 2, 10);
