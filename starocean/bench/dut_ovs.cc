@@ -53,8 +53,8 @@ class Ovs : public Dut {
   Status add_rule(const std::string& rule) const;
   Status check_ports();
   std::string database_socket() const { return "unix:" + directory_ + "/db.sock"; }
-  Result<std::string> run(testbed::Words words) const;
-  Status do_run(testbed::Words words) const;
+  Result<std::string> run(const testbed::Words& words) const;
+  Status do_run(const testbed::Words& words) const;
   testbed::CommandOptions inside() const;
 
   Rules rules_;
@@ -74,12 +74,12 @@ testbed::CommandOptions Ovs::inside() const {
                           {"OVS_SYSCONFDIR", directory_}}};
 }
 
-Result<std::string> Ovs::run(testbed::Words words) const {
+Result<std::string> Ovs::run(const testbed::Words& words) const {
   return testbed::run_command(words, inside(), kStartMs);
 }
 
-Status Ovs::do_run(testbed::Words words) const {
-  const auto done = run(std::move(words));
+Status Ovs::do_run(const testbed::Words& words) const {
+  const auto done = run(words);
   if (!done) return fail(done.error());
   return {};
 }
