@@ -163,6 +163,21 @@ static __always_inline void count(struct check_cpu *cpu, struct check_flow *flow
 	}
 }
 
+/* Whether a router has passed it on: one hop taken off its TTL (RFC 1812, 5.3.1), sent to the next hop. */
+static __always_inline int is_routed(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ethhdr *ethernet = data;
+	struct iphdr *ip = (void *)(ethernet + 1);
+
+	if ((void *)(ip + 1) > end || ethernet->h_proto != bpf_htons(ETH_P_IP) || ip->ttl != shape.routed_ttl)
+		return 0;
+	for (int i = 0; i < ETH_ALEN; i++)
+		if (ethernet->h_dest[i] != shape.routed_mac[i])
+			return 0;
+	return 1;
+}
+
 /* In the driver's multi-buffer form; takes frames of one buffer too, on drivers without multi-buffer. */
 SEC("xdp.frags")
 int check_xdp(struct xdp_md *ctx)
@@ -198,6 +213,8 @@ int check_xdp(struct xdp_md *ctx)
 		cpu->unknown_flow++;
 		return XDP_DROP;
 	}
+	if (shape.routed_ttl && !is_routed(ctx))
+		arrival.intact = 0;
 	if (arrival.intact && arrival.payload_len > PROBE_LEN &&
 	    !filler_is_right(ctx, arrival.probe_at + PROBE_LEN, arrival.payload_len - PROBE_LEN, arrival.key))
 		arrival.intact = 0;

@@ -53,6 +53,9 @@ struct check_shape {
 	__u32 flows;
 	__u32 words_log2; /* words of 32 sequences in each flow's window */
 	__u32 shared;     /* several CPUs may see one flow at once */
+	/* What a router must have made of an untagged IPv4 frame. TTL 0: no router, neither is looked at. */
+	__u32 routed_ttl;
+	__u8 routed_mac[8]; /* the next hop's, and two bytes of zero */
 };
 
 /* Written by user space at any time. */

@@ -85,7 +85,7 @@ static __always_inline void write_ipv4(__u32 *at, const struct generate_flow *fl
 {
 	__u32 first = bpf_htonl(0x45000000 | len);
 	__u32 second = bpf_htonl(0x00004000);
-	__u32 third = bpf_htonl(64 << 24 | IPPROTO_UDP << 16);
+	__u32 third = bpf_htonl(PROBE_TTL << 24 | IPPROTO_UDP << 16);
 	__u32 sum = fold((__u64)first + second + third + flow->address_sum);
 
 	at[0] = first;
@@ -99,7 +99,7 @@ static __always_inline void write_ipv4(__u32 *at, const struct generate_flow *fl
 static __always_inline void write_ipv6(__u32 *at, const struct generate_flow *flow, __u32 len)
 {
 	at[0] = bpf_htonl(0x60000000);
-	at[1] = bpf_htonl(len << 16 | IPPROTO_UDP << 8 | 64);
+	at[1] = bpf_htonl(len << 16 | IPPROTO_UDP << 8 | PROBE_TTL);
 	for (int i = 0; i < 8; i++)
 		at[2 + i] = flow->addresses[i];
 }

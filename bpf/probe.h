@@ -26,6 +26,7 @@
 
 #define PROBE_LEN 18
 #define PROBE_MAGIC 0x5cea
+#define PROBE_TTL 64 /* TTL or hop limit of generated packets (RFC 1700: the default) */
 #define PROBE_STREAMS 16
 #define PROBE_MAX_FLOWS (1 << 20)
 #define PROBE_PAIR_LEN 16

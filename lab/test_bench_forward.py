@@ -105,6 +105,47 @@ def test_measures_and_says_what_is_missing(place):
     assert summaries["starocean"]["flood_to_best_peer"] is None, "there was no peer"
 
 
+_OVS_PROGRAMS = ("ovs-vswitchd", "ovsdb-server", "ovsdb-tool", "ovs-vsctl", "ovs-ofctl")
+
+
+@pytest.mark.parametrize("other", ["linux-route", "ovs-route"])
+def test_routers_route(place, other):
+    """What comes out has a TTL less by one and the next hop's MAC address, or the checker would call it corrupted."""
+    environment, directory, scratch = place
+    if other == "ovs-route":
+        absent = [program for program in _OVS_PROGRAMS if not shutil.which(program)]
+        if absent:
+            pytest.skip(f"Open vSwitch is not installed: no {', '.join(absent)}; scripts/bootstrap bench installs it")
+        environment = {**environment, "PATH": os.environ["PATH"]}
+    done = subprocess.run([binary(), "bench", "forward", "--quick", "--json", "--out", directory, "--out-name", "routed",
+                           "--dut", f"starocean-route,{other}"],
+                          env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    assert results == json.loads((directory / "routed.json").read_text())
+    assert [dut["job"] for dut in results["duts"]] == ["route", "route"]
+    assert not list(scratch.iterdir())
+
+    [scenario] = results["scenarios"]
+    assert scenario["macs_per_side"] == 0 and scenario["destinations"] == 500
+    for turn in scenario["turns"]:
+        assert turn["failure"] == "", f"{turn['dut']}: {turn['failure']}"
+        assert turn["frames_verified"] > 10_000
+        assert turn["corrupted"] == turn["duplicates"] == 0
+        for trial in (turn["flood"], turn["pdr"]["trial"], turn["delay_common_rate"]):
+            assert trial["generated"] == trial["received"] + trial["lost"]
+        assert turn["flood"]["received"] > 0
+    ours, theirs = scenario["turns"]
+    for trial in (ours["flood"], ours["pdr"]["trial"], ours["delay_common_rate"]):
+        assert trial["generated"] >= trial["routed"] >= trial["received"], "the daemon routed all of it, and not Linux"
+    assert "routed" not in theirs["flood"]
+    summary = {summary["dut"]: summary for summary in scenario["summary"]}["starocean-route"]
+    if other == "ovs-route":
+        assert summary["flood_to_best_peer"]["count"] == 1
+    else:
+        assert summary["flood_to_best_peer"] is None, "Linux is no peer"
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_leaves_nothing_behind(place, number):
     environment, directory, scratch = place

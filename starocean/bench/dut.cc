@@ -23,26 +23,37 @@ const char* to_string(DutKind kind) {
   return "";
 }
 
+const char* to_string(DutJob job) {
+  return job == DutJob::kRoute ? "route" : "switch";
+}
+
 const std::vector<DutType>& dut_types() {
   static const std::vector<DutType> types = {
-      {"starocean", DutKind::kOurs, "starocean, L2 switch over AF_XDP, adaptive polling",
-       make_starocean_adaptive},
-      {"starocean-busy", DutKind::kOurs, "starocean, L2 switch over AF_XDP, busy polling",
-       make_starocean_busy},
-      {kOtherBuild, DutKind::kOurs,
+      {"starocean", DutKind::kOurs, DutJob::kSwitch,
+       "starocean, L2 switch over AF_XDP, adaptive polling", make_starocean_adaptive},
+      {"starocean-busy", DutKind::kOurs, DutJob::kSwitch,
+       "starocean, L2 switch over AF_XDP, busy polling", make_starocean_busy},
+      {kOtherBuild, DutKind::kOurs, DutJob::kSwitch,
        "another build of starocean, the program at $STAROCEAN_OTHER, adaptive polling",
        make_starocean_other},
-      {"ovs", DutKind::kPeer, "Open vSwitch, user-space datapath over AF_XDP, one OpenFlow rule",
-       make_ovs},
-      {"ovs-normal", DutKind::kPeer,
+      {"starocean-route", DutKind::kOurs, DutJob::kRoute,
+       "starocean, IPv4 routing over AF_XDP, adaptive polling", make_starocean_route},
+      {"ovs", DutKind::kPeer, DutJob::kSwitch,
+       "Open vSwitch, user-space datapath over AF_XDP, one OpenFlow rule", make_ovs},
+      {"ovs-normal", DutKind::kPeer, DutJob::kSwitch,
        "Open vSwitch, user-space datapath over AF_XDP, as a learning switch", make_ovs_normal},
-      {"testpmd", DutKind::kPeer,
+      {"ovs-route", DutKind::kPeer, DutJob::kRoute,
+       "Open vSwitch, user-space datapath over AF_XDP, IPv4 routing by OpenFlow rules",
+       make_ovs_route},
+      {"testpmd", DutKind::kPeer, DutJob::kSwitch,
        "DPDK testpmd over net_af_xdp, port to port, frames not looked at", make_testpmd},
-      {"testpmd-busy", DutKind::kPeer, "the same, with preferred busy polling", make_testpmd_busy},
-      {"xdpsock", DutKind::kPeer, "xdpsock l2fwd of the kernel's samples", make_xdpsock},
-      {"linux-bridge", DutKind::kKernel, "Linux bridge", make_linux_bridge},
-      {"linux-route", DutKind::kKernel, "Linux IPv4 routing, one route", make_linux_route},
-      {"xdp-redirect", DutKind::kCeiling,
+      {"testpmd-busy", DutKind::kPeer, DutJob::kSwitch, "the same, with preferred busy polling",
+       make_testpmd_busy},
+      {"xdpsock", DutKind::kPeer, DutJob::kSwitch, "xdpsock l2fwd of the kernel's samples",
+       make_xdpsock},
+      {"linux-bridge", DutKind::kKernel, DutJob::kSwitch, "Linux bridge", make_linux_bridge},
+      {"linux-route", DutKind::kKernel, DutJob::kRoute, "Linux IPv4 routing", make_linux_route},
+      {"xdp-redirect", DutKind::kCeiling, DutJob::kSwitch,
        "XDP program that redirects port to port, frames not looked at", make_xdp_redirect},
   };
   return types;
@@ -53,6 +64,31 @@ const DutType* find_dut_type(const std::string& name) {
     if (type.name == name) return &type;
   }
   return nullptr;
+}
+
+void address_router(TrafficSpec& traffic) {
+  traffic.source_mac = {.first = *net::MacAddress::parse(ForwardRig::kGeneratorMac), .count = 1};
+  traffic.destination_mac = {.first = *net::MacAddress::parse(ForwardRig::kInMac), .count = 1};
+}
+
+Status configure_router(const testbed::NetNamespace& where) {
+  struct Side {
+    const char *device, *address, *neighbour, *mac, *network;
+  };
+  constexpr Side kSides[] = {
+      {ForwardRig::kIn, "10.0.1.1/24", "10.0.1.2", ForwardRig::kGeneratorMac, kSourceNetwork},
+      {ForwardRig::kOut, "10.0.0.1/24", "10.0.0.2", ForwardRig::kSinkMac, kDestinationNetwork}};
+  for (const Side& side : kSides) {
+    for (const testbed::Words& words :
+         {testbed::Words{"ip", "addr", "add", side.address, "dev", side.device},
+          testbed::Words{"ip", "neigh", "add", side.neighbour, "lladdr", side.mac, "dev",
+                         side.device, "nud", "permanent"},
+          testbed::Words{"ip", "route", "add", side.network, "via", side.neighbour, "dev",
+                         side.device}}) {
+      if (Status done = where.do_run(words); !done) return done;
+    }
+  }
+  return {};
 }
 
 Status wait_for_start(const std::string& what, uint64_t timeout_ms,

@@ -52,6 +52,7 @@ class Dut {
 struct DutType {
   const char* name;
   DutKind kind;
+  DutJob job;
   const char* description;
   std::unique_ptr<Dut> (*make)();
 };
@@ -67,14 +68,26 @@ const DutType* find_dut_type(const std::string& name);
 std::unique_ptr<Dut> make_starocean_adaptive();
 std::unique_ptr<Dut> make_starocean_busy();
 std::unique_ptr<Dut> make_starocean_other();  // the program at $STAROCEAN_OTHER
+std::unique_ptr<Dut> make_starocean_route();
 std::unique_ptr<Dut> make_testpmd();
 std::unique_ptr<Dut> make_testpmd_busy();
 std::unique_ptr<Dut> make_ovs();
 std::unique_ptr<Dut> make_ovs_normal();
+std::unique_ptr<Dut> make_ovs_route();
 std::unique_ptr<Dut> make_xdpsock();
 std::unique_ptr<Dut> make_linux_bridge();
 std::unique_ptr<Dut> make_linux_route();
 std::unique_ptr<Dut> make_xdp_redirect();
+
+// What all routers have alike. Between the benchmark networks of TrafficSpec, sources and destinations, each behind a
+// neighbour of the router: the generator's end of the wire, and the sink's.
+inline constexpr const char* kSourceNetwork = "198.18.0.0/16";
+inline constexpr const char* kDestinationNetwork = "198.19.0.0/16";
+// Frames come from the neighbour, to the router's MAC address; IP addresses and ports stay.
+void address_router(TrafficSpec& traffic);
+// Gives Linux in that namespace addresses, neighbours (permanent) and a route to each of the networks. Forwarding is left
+// as it is: off.
+Status configure_router(const testbed::NetNamespace& where);
 
 // Waits until `done` or until `health` is an error or the time is over.
 Status wait_for_start(const std::string& what, uint64_t timeout_ms,

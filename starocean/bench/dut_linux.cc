@@ -9,7 +9,6 @@ namespace starocean::bench {
 namespace {
 
 constexpr const char* kBridge = "bench0";
-constexpr const char* kNextHop = "10.0.0.2";
 
 std::string kernel_version() {
   utsname name{};
@@ -57,18 +56,14 @@ class LinuxRoute : public LinuxDut {
           std::pair{"net.ipv4.conf.in0.rp_filter", "0"}}) {
       if (Status set = where.sysctl(key, value); !set) return set;
     }
-    // The benchmark networks of TrafficSpec: sources 198.18.0.0/16, destinations 198.19.0.0/16.
-    return run_all(
-        where, {{"ip", "addr", "add", "10.0.0.1/24", "dev", ForwardRig::kOut},
-                {"ip", "neigh", "add", kNextHop, "lladdr", ForwardRig::kSinkMac, "dev",
-                 ForwardRig::kOut, "nud", "permanent"},
-                {"ip", "route", "add", "198.19.0.0/16", "via", kNextHop, "dev", ForwardRig::kOut}});
+    return configure_router(where);
   }
-  void adapt(TrafficSpec& traffic) const override {
-    traffic.destination_mac = {.first = *net::MacAddress::parse(ForwardRig::kInMac), .count = 1};
-  }
+  void adapt(TrafficSpec& traffic) const override { address_router(traffic); }
   Settings settings() const override {
-    return {{"routes", "1"}, {"rp_filter", "off"}, {"GRO", "on"}, {"netfilter", "none"}};
+    return {{"routes", "one per direction"},
+            {"rp_filter", "off"},
+            {"GRO", "on"},
+            {"netfilter", "none"}};
   }
 };
 

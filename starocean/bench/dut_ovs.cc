@@ -13,9 +13,23 @@ constexpr const char* kSchema = "/usr/share/openvswitch/vswitch.ovsschema";
 constexpr const char* kBridge = "bench0";
 constexpr uint64_t kStartMs = 20'000;
 
+enum class Rules { kPortToPort, kNormal, kRoute };
+
+const char* to_string(Rules rules) {
+  switch (rules) {
+    case Rules::kPortToPort:
+      return "in_port to output, both ways";
+    case Rules::kNormal:
+      return "NORMAL";
+    case Rules::kRoute:
+      return "dl_dst and nw_dst/16 to dec_ttl, mod_dl_src, mod_dl_dst, output, both ways";
+  }
+  return "";
+}
+
 class Ovs : public Dut {
  public:
-  explicit Ovs(bool normal) : normal_(normal) {}
+  explicit Ovs(Rules rules) : rules_(rules) {}
 
   Status start(const DutSite& site) override;
   void stop() override {
@@ -24,7 +38,10 @@ class Ovs : public Dut {
   }
   Status health() override;
   std::vector<pid_t> processes() const override { return {vswitchd_.pid()}; }
-  bool learns() const override { return normal_; }
+  void adapt(TrafficSpec& traffic) const override {
+    if (rules_ == Rules::kRoute) address_router(traffic);
+  }
+  bool learns() const override { return rules_ == Rules::kNormal; }
   std::string version() const override { return version_; }
   Settings settings() const override { return settings_; }
 
@@ -33,13 +50,14 @@ class Ovs : public Dut {
   Status start_switch(const DutSite& site);
   Status configure(const DutSite& site);
   Status add_rules();
+  Status add_rule(const std::string& rule) const;
   Status check_ports();
   std::string database_socket() const { return "unix:" + directory_ + "/db.sock"; }
-  Result<std::string> run(testbed::Words words) const;
-  Status do_run(testbed::Words words) const;
+  Result<std::string> run(const testbed::Words& words) const;
+  Status do_run(const testbed::Words& words) const;
   testbed::CommandOptions inside() const;
 
-  bool normal_;
+  Rules rules_;
   int netns_fd_ = -1;
   std::string directory_;
   std::string version_ = "unknown";
@@ -56,12 +74,12 @@ testbed::CommandOptions Ovs::inside() const {
                           {"OVS_SYSCONFDIR", directory_}}};
 }
 
-Result<std::string> Ovs::run(testbed::Words words) const {
+Result<std::string> Ovs::run(const testbed::Words& words) const {
   return testbed::run_command(words, inside(), kStartMs);
 }
 
-Status Ovs::do_run(testbed::Words words) const {
-  const auto done = run(std::move(words));
+Status Ovs::do_run(const testbed::Words& words) const {
+  const auto done = run(words);
   if (!done) return fail(done.error());
   return {};
 }
@@ -154,17 +172,31 @@ Status Ovs::check_ports() {
   return {};
 }
 
+Status Ovs::add_rule(const std::string& rule) const {
+  return do_run({"ovs-ofctl", "add-flow", directory_ + "/" + kBridge + ".mgmt", rule});
+}
+
 Status Ovs::add_rules() {
+  struct Direction {
+    const char *from, *router_mac, *network;           // what comes in
+    const char *to, *router_mac_there, *next_hop_mac;  // and goes out
+  };
+  constexpr Direction kDirections[] = {
+      {ForwardRig::kIn, ForwardRig::kInMac, kDestinationNetwork, ForwardRig::kOut,
+       ForwardRig::kOutMac, ForwardRig::kSinkMac},
+      {ForwardRig::kOut, ForwardRig::kOutMac, kSourceNetwork, ForwardRig::kIn, ForwardRig::kInMac,
+       ForwardRig::kGeneratorMac}};
   const std::string bridge = directory_ + "/" + kBridge + ".mgmt";
   if (Status done = do_run({"ovs-ofctl", "del-flows", bridge}); !done) return done;
-  if (normal_) return do_run({"ovs-ofctl", "add-flow", bridge, "actions=NORMAL"});
-  for (const auto& [from, to] : {std::pair{ForwardRig::kIn, ForwardRig::kOut},
-                                 std::pair{ForwardRig::kOut, ForwardRig::kIn}}) {
-    if (Status done = do_run({"ovs-ofctl", "add-flow", bridge,
-                              fmt::format("in_port={},actions=output:{}", from, to)});
-        !done) {
-      return done;
-    }
+  if (rules_ == Rules::kNormal) return add_rule("actions=NORMAL");
+  for (const Direction& way : kDirections) {
+    const std::string rule =
+        rules_ == Rules::kRoute
+            ? fmt::format(
+                  "ip,dl_dst={},nw_dst={},actions=dec_ttl,mod_dl_src:{},mod_dl_dst:{},output:{}",
+                  way.router_mac, way.network, way.router_mac_there, way.next_hop_mac, way.to)
+            : fmt::format("in_port={},actions=output:{}", way.from, way.to);
+    if (Status done = add_rule(rule); !done) return done;
   }
   return {};
 }
@@ -185,17 +217,20 @@ Status Ovs::start(const DutSite& site) {
   if (done) done = configure(site);
   if (done) done = add_rules();
   settings_ = {{"ports", "type=afxdp, xdp-mode native, use-need-wakeup true, n_rxq 1"},
-               {"rules", normal_ ? "NORMAL" : "in_port to output, both ways"}};
+               {"rules", to_string(rules_)}};
   return done;
 }
 
 }  // namespace
 
 std::unique_ptr<Dut> make_ovs() {
-  return std::make_unique<Ovs>(false);
+  return std::make_unique<Ovs>(Rules::kPortToPort);
 }
 std::unique_ptr<Dut> make_ovs_normal() {
-  return std::make_unique<Ovs>(true);
+  return std::make_unique<Ovs>(Rules::kNormal);
+}
+std::unique_ptr<Dut> make_ovs_route() {
+  return std::make_unique<Ovs>(Rules::kRoute);
 }
 
 }  // namespace starocean::bench

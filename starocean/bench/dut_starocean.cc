@@ -32,7 +32,8 @@ std::string own_program() {
 
 class Starocean : public Dut {
  public:
-  Starocean(const char* poll, std::string program) : poll_(poll), program_(std::move(program)) {}
+  Starocean(const char* poll, std::string program, DutJob job = DutJob::kSwitch)
+      : poll_(poll), program_(std::move(program)), job_(job) {}
 
   Status start(const DutSite& site) override;
   void stop() override { process_.stop(); }
@@ -41,7 +42,10 @@ class Starocean : public Dut {
   }
   std::vector<pid_t> processes() const override { return {process_.pid()}; }
   DutCounts counts() override;
-  bool learns() const override { return true; }
+  void adapt(TrafficSpec& traffic) const override {
+    if (routes()) address_router(traffic);
+  }
+  bool learns() const override { return !routes(); }
   std::string version() const override { return std::string(control::version_text()); }
   Settings settings() const override { return settings_; }
 
@@ -49,9 +53,11 @@ class Starocean : public Dut {
   Json config(const DutSite& site) const;
   Result<Json> ask(const std::string& path) const;
   void read_settings();
+  bool routes() const { return job_ == DutJob::kRoute; }
 
   std::string poll_;
   std::string program_;
+  DutJob job_;
   std::string socket_;
   uint64_t mac_limit_ = kLeastMacs;
   testbed::ChildProcess process_;
@@ -59,16 +65,20 @@ class Starocean : public Dut {
 };
 
 Json Starocean::config(const DutSite& site) const {
-  return {{"version", 1},
-          {"node", "bench"},
-          {"workers", {{"cpus", {site.placement.forwarder_cpu}}, {"poll", poll_}}},
-          {"memory", {{"frames", kFrames}}},
-          {"interfaces", {{ForwardRig::kIn, Json::object()}, {ForwardRig::kOut, Json::object()}}},
-          {"bridges",
-           {{"lan",
-             {{"interfaces", {ForwardRig::kIn, ForwardRig::kOut}},
-              {"mac_aging", "100000s"},
-              {"mac_limit", mac_limit_}}}}}};
+  const Json both = {ForwardRig::kIn, ForwardRig::kOut};
+  Json config = {
+      {"version", 1},
+      {"node", "bench"},
+      {"workers", {{"cpus", {site.placement.forwarder_cpu}}, {"poll", poll_}}},
+      {"memory", {{"frames", kFrames}}},
+      {"interfaces", {{ForwardRig::kIn, Json::object()}, {ForwardRig::kOut, Json::object()}}}};
+  if (routes()) {
+    config["vrfs"]["main"]["interfaces"] = both;
+  } else {
+    config["bridges"]["lan"] = {
+        {"interfaces", both}, {"mac_aging", "100000s"}, {"mac_limit", mac_limit_}};
+  }
+  return config;
 }
 
 Result<Json> Starocean::ask(const std::string& path) const {
@@ -83,6 +93,9 @@ Status Starocean::start(const DutSite& site) {
   if (program_.empty()) {
     return fail("cannot run another build of starocean", "STAROCEAN_OTHER names none",
                 "set it to the path of the program", ENOENT);
+  }
+  if (routes()) {
+    if (Status done = configure_router(site.rig.device()); !done) return done;
   }
   // Room beside the addresses of the test, since the table is a hash.
   mac_limit_ = std::clamp(site.macs + site.macs / 4, kLeastMacs, kMostMacs);
@@ -102,9 +115,12 @@ Status Starocean::start(const DutSite& site) {
 }
 
 void Starocean::read_settings() {
-  settings_ = {{"poll", poll_},
-               {"frames", fmt::to_string(kFrames)},
-               {"mac_limit", fmt::to_string(mac_limit_)}};
+  settings_ = {{"poll", poll_}, {"frames", fmt::to_string(kFrames)}};
+  if (routes()) {
+    settings_.emplace_back("routes", "one per direction, Linux's; Linux itself forwards nothing");
+  } else {
+    settings_.emplace_back("mac_limit", fmt::to_string(mac_limit_));
+  }
   if (const auto memory = ask("/v1/memory")) {
     settings_.emplace_back("huge pages", memory->value("hugepages", "?"));
   }
@@ -131,11 +147,13 @@ DutCounts Starocean::counts() {
     counts.system_calls = calls;
   }
   if (const auto interfaces = ask("/v1/interfaces")) {
-    uint64_t flooded = 0;
+    uint64_t flooded = 0, routed = 0;
     for (const Json& interface : interfaces->value("interfaces", Json::array())) {
-      flooded += interface.value("counters", Json::object()).value("flooded", uint64_t{0});
+      const Json counters = interface.value("counters", Json::object());
+      flooded += counters.value("flooded", uint64_t{0});
+      routed += counters.value("routed4", uint64_t{0});
     }
-    counts.flooded = flooded;
+    (routes() ? counts.routed : counts.flooded) = routes() ? routed : flooded;
   }
   if (const auto memory = ask("/v1/memory")) {
     counts.frames_missing = memory->value("frames", Json::object()).value("missing", int64_t{0});
@@ -147,6 +165,9 @@ DutCounts Starocean::counts() {
 
 std::unique_ptr<Dut> make_starocean_adaptive() {
   return std::make_unique<Starocean>("adaptive", own_program());
+}
+std::unique_ptr<Dut> make_starocean_route() {
+  return std::make_unique<Starocean>("adaptive", own_program(), DutJob::kRoute);
 }
 std::unique_ptr<Dut> make_starocean_other() {
   const char* const program = std::getenv("STAROCEAN_OTHER");

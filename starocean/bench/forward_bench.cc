@@ -123,7 +123,10 @@ Status Bench::run_scenario(size_t number, const ScratchDirectory& scratch) {
   if (result.scenario.pairs == 0) result.scenario.pairs = options_.pairs;
   const TrafficSpec traffic = traffic_of(result.scenario, options_.random_order);
   result.mean_frame_bytes = traffic.mean_frame_bytes();
-  result.macs = static_cast<uint32_t>(traffic.source_mac.count);
+  const bool switches = std::any_of(results_.duts.begin(), results_.duts.end(),
+                                    [](const DutInfo& dut) { return dut.job == DutJob::kSwitch; });
+  result.macs = switches ? static_cast<uint32_t>(traffic.source_mac.count) : 0;
+  result.destinations = static_cast<uint32_t>(traffic.destination.count);
   Measures measures = options_.measures;
   if (number > 0) measures.ndr = measures.delay = false;
   for (uint32_t pair = 1; pair <= result.scenario.pairs; ++pair) {
@@ -142,6 +145,7 @@ void Bench::describe() {
     DutInfo& info = results_.duts.emplace_back();
     info.name = name;
     info.kind = type->kind;
+    info.job = type->job;
     info.description = type->description;
   }
   results_.machine = describe_machine();

@@ -77,6 +77,7 @@ Json json_of(const Trial& trial) {
     object["system_calls_per_packet"] = *trial.system_calls_per_packet;
   }
   if (trial.flooded) object["flooded"] = *trial.flooded;
+  if (trial.routed) object["routed"] = *trial.routed;
   return object;
 }
 
@@ -150,6 +151,7 @@ Json json_of(const Summary& summary) {
 Json json_of(const DutInfo& dut) {
   return {{"name", dut.name},
           {"kind", to_string(dut.kind)},
+          {"job", to_string(dut.job)},
           {"description", dut.description},
           {"available", dut.unavailable.empty()},
           {"reason", dut.unavailable},
@@ -171,6 +173,7 @@ Json json_of(const ScenarioResult& result) {
           {"mean_frame_bytes", result.mean_frame_bytes},
           {"flows", result.scenario.flows},
           {"macs_per_side", result.macs},
+          {"destinations", result.destinations},
           {"pairs", result.scenario.pairs},
           {"summary", list(result.summaries)},
           {"turns", list(result.turns)}};

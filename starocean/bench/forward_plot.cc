@@ -89,9 +89,10 @@ Status write_file(const std::string& path, const std::string& text) {
               "is the directory writable, and is there room?");
 }
 
-Status draw(const ForwardResults& results, const std::string& directory,
-            const std::string& terminal, const std::string& extension, Written& written) {
-  const std::string file = fmt::format("{}/forward.{}", directory, extension);
+// `file` without its extension.
+Status draw(const ForwardResults& results, const std::string& base, const std::string& terminal,
+            const std::string& extension, Written& written) {
+  const std::string file = fmt::format("{}.{}", base, extension);
   const std::string script = file + ".gnuplot";
   Status done = write_file(script, gnuplot_script(results, terminal, file));
   if (done) {
@@ -124,13 +125,15 @@ std::string gnuplot_script(const ForwardResults& results, const std::string& ter
          second + (second.empty() ? "" : "unset multiplot\n");
 }
 
-Result<Written> write_report(const ForwardResults& results, const std::string& directory) {
+Result<Written> write_report(const ForwardResults& results, const std::string& directory,
+                             const std::string& name) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) {
     return fail_system(fmt::format("cannot make the directory '{}'", directory), error.value());
   }
   Written written;
+  const std::string base = directory + "/" + name;
   const std::string script = gnuplot_script(results, "svg", "");
   if (script.empty()) {
     written.notes.push_back("no plot: nothing was measured");
@@ -139,15 +142,15 @@ Result<Written> write_report(const ForwardResults& results, const std::string& d
   } else {
     for (const auto& [terminal, extension] :
          {std::pair{"svg", "svg"}, std::pair{"pngcairo", "png"}}) {
-      if (Status drawn = draw(results, directory, terminal, extension, written); !drawn) {
+      if (Status drawn = draw(results, base, terminal, extension, written); !drawn) {
         written.notes.push_back("no plot: " + drawn.error().message());
       }
     }
   }
-  const bool with_plot = !written.files.empty();
-  for (const auto& [name, text] : {std::pair{"forward.json", forward_json(results).dump(1) + "\n"},
-                                   std::pair{"forward.md", forward_markdown(results, with_plot)}}) {
-    const std::string path = directory + "/" + name;
+  const std::string plot = written.files.empty() ? "" : name + ".svg";
+  for (const auto& [extension, text] : {std::pair{".json", forward_json(results).dump(1) + "\n"},
+                                        std::pair{".md", forward_markdown(results, plot)}}) {
+    const std::string path = base + extension;
     if (Status done = write_file(path, text); !done) return fail(done.error());
     written.files.push_back(path);
   }

@@ -16,7 +16,8 @@ inline constexpr int kForwardSchemaVersion = 1;
 // Pure.
 nlohmann::ordered_json forward_json(const ForwardResults& results);
 std::string forward_text(const ForwardResults& results);
-std::string forward_markdown(const ForwardResults& results, bool with_plot);
+// `plot`: the name of its file; empty: none.
+std::string forward_markdown(const ForwardResults& results, const std::string& plot);
 // One line about a finished turn: "PDR 1.234 Mpps, NDR …".
 std::string turn_text(const Turn& turn);
 // A program for gnuplot that draws into `file`; `terminal` is "svg" or "pngcairo". Empty if there is nothing to draw.
@@ -29,8 +30,9 @@ struct Written {
   std::vector<std::string> notes;
 };
 
-// Writes forward.json, forward.md, and, if gnuplot is installed, forward.svg and forward.png into `directory`, which
-// is made if need be.
-Result<Written> write_report(const ForwardResults& results, const std::string& directory);
+// Writes NAME.json, NAME.md, and, if gnuplot is installed, NAME.svg and NAME.png into `directory`, which is made if
+// need be.
+Result<Written> write_report(const ForwardResults& results, const std::string& directory,
+                             const std::string& name);
 
 }  // namespace starocean::bench

@@ -64,6 +64,7 @@ struct Trial {
   ReceivePlace at_end;
   std::optional<double> system_calls_per_packet;
   std::optional<uint64_t> flooded;  // frames that a switch sent everywhere
+  std::optional<uint64_t> routed;   // IPv4 packets that a router says it has routed
 
   double loss_ratio() const {
     return generated == 0 ? 0 : static_cast<double>(lost) / static_cast<double>(generated);
@@ -119,11 +120,17 @@ struct Turn {
 enum class DutKind : uint8_t { kOurs, kPeer, kKernel, kCeiling };
 const char* to_string(DutKind kind);  // "ours", "peer", "kernel", "ceiling"
 
+// What a device does with frames: pass them from port to port as they are, or route IPv4. Devices are compared with
+// those of the same job only.
+enum class DutJob : uint8_t { kSwitch, kRoute };
+const char* to_string(DutJob job);  // "switch", "route"
+
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
 struct DutInfo {
   std::string name;
   DutKind kind = DutKind::kPeer;
+  DutJob job = DutJob::kSwitch;
   std::string description;
   std::string version;
   Settings settings;
@@ -143,7 +150,7 @@ struct Summary {
   std::string dut;
   Spread flood, pdr, ndr;
   Spread collapse;     // flooded rate in relation to PDR
-  Spread pdr_to_peer;  // ratios, repetition by repetition
+  Spread pdr_to_peer;  // ratios, repetition by repetition, among devices of one job
   Spread flood_to_peer;
   Spread pdr_to_ours;
   Spread flood_to_ours;
@@ -160,7 +167,8 @@ struct Summary {
 struct ScenarioResult {
   Scenario scenario;
   double mean_frame_bytes = 0;
-  uint32_t macs = 0;  // per side
+  uint32_t macs = 0;          // per side, that switches see; 0: there are only routers
+  uint32_t destinations = 0;  // IP addresses that routers look up
   std::vector<Turn> turns;
   std::vector<Summary> summaries;
 };

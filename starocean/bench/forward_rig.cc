@@ -13,8 +13,6 @@ namespace {
 using testbed::NetNamespace;
 using testbed::WireEnd;
 
-constexpr const char* kGeneratorMac = "02:53:4f:fe:00:01";
-constexpr const char* kOutMac = "02:53:4f:fe:00:03";
 constexpr int kHoldTries = 5;
 constexpr std::chrono::milliseconds kHoldTest{5};
 constexpr uint64_t kPolls = 2'000'000'000;  // without a frame, until sending schedules again: a day

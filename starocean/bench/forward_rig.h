@@ -48,7 +48,9 @@ class ForwardRig {
   static constexpr const char* kOut = "out0";
   static constexpr const char* kSink = "sink0";
   // Of the devices; no test frame has them but those sent to a router.
+  static constexpr const char* kGeneratorMac = "02:53:4f:fe:00:01";
   static constexpr const char* kInMac = "02:53:4f:fe:00:02";
+  static constexpr const char* kOutMac = "02:53:4f:fe:00:03";
   static constexpr const char* kSinkMac = "02:53:4f:fe:00:04";
 
   static Result<std::unique_ptr<ForwardRig>> create(uint32_t mtu);

@@ -24,22 +24,22 @@ void raise(ByPair& values, uint32_t pair, double value) {
   if (value > 0) values[pair] = std::max(values[pair], value);
 }
 
-DutKind kind_of(const std::vector<DutInfo>& duts, const std::string& name) {
-  for (const DutInfo& dut : duts) {
-    if (dut.name == name) return dut.kind;
-  }
-  return DutKind::kPeer;
+bool is_peer(const std::vector<DutInfo>& duts, const std::string& name, DutJob job) {
+  return std::any_of(duts.begin(), duts.end(), [&](const DutInfo& dut) {
+    return dut.name == name && dut.kind == DutKind::kPeer && dut.job == job;
+  });
 }
 
-// The best peer of each repetition, and the first of ours.
-References references_of(const ScenarioResult& result, const std::vector<DutInfo>& duts) {
+// Among those that do `job`: the best peer of each repetition, and the first of ours.
+References references_of(const ScenarioResult& result, const std::vector<DutInfo>& duts,
+                         DutJob job) {
   References found;
   std::string ours;
   for (const DutInfo& dut : duts) {
-    if (ours.empty() && dut.kind == DutKind::kOurs) ours = dut.name;
+    if (ours.empty() && dut.kind == DutKind::kOurs && dut.job == job) ours = dut.name;
   }
   for (const Turn& turn : result.turns) {
-    if (kind_of(duts, turn.dut) == DutKind::kPeer) {
+    if (is_peer(duts, turn.dut, job)) {
       raise(found.peer_flood, turn.pair, flood_of(turn));
       raise(found.peer_pdr, turn.pair, pdr_of(turn));
     }
@@ -125,9 +125,10 @@ Summary summary_of(const ScenarioResult& result, const DutInfo& dut, const Refer
 }  // namespace
 
 void summarize(ScenarioResult& result, const std::vector<DutInfo>& duts) {
-  const References references = references_of(result, duts);
   result.summaries.clear();
-  for (const DutInfo& dut : duts) result.summaries.push_back(summary_of(result, dut, references));
+  for (const DutInfo& dut : duts) {
+    result.summaries.push_back(summary_of(result, dut, references_of(result, duts, dut.job)));
+  }
 }
 
 }  // namespace starocean::bench

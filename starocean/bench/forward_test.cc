@@ -54,8 +54,9 @@ Turn turn_of(uint32_t pair, const char* dut, double flood_pps, double pdr_pps) {
   return turn;
 }
 
-DutInfo dut_of(const char* name, DutKind kind) {
+DutInfo dut_of(const char* name, DutKind kind, DutJob job = DutJob::kSwitch) {
   DutInfo dut;
+  dut.job = job;
   dut.name = name;
   dut.kind = kind;
   return dut;
@@ -94,11 +95,32 @@ TEST(Summary, ComparesWithinRepetitions) {
   EXPECT_EQ(summaries[1].frames_verified, 2000u);
 }
 
+TEST(Summary, ComparesRoutersWithRouters) {
+  ForwardResults results = sample();
+  results.duts.push_back(dut_of("starocean-route", DutKind::kOurs, DutJob::kRoute));
+  results.duts.push_back(dut_of("ovs-route", DutKind::kPeer, DutJob::kRoute));
+  results.duts.push_back(dut_of("linux-route", DutKind::kKernel, DutJob::kRoute));
+  ScenarioResult& scenario = results.scenarios[0];
+  scenario.turns.push_back(turn_of(1, "starocean-route", 1.2e6, 0.9e6));
+  scenario.turns.push_back(turn_of(1, "ovs-route", 0.6e6, 0.3e6));
+  scenario.turns.push_back(turn_of(1, "linux-route", 1.8e6, 1.8e6));
+  summarize(scenario, results.duts);
+  const std::vector<Summary>& summaries = scenario.summaries;
+  ASSERT_EQ(summaries.size(), 8u);
+  EXPECT_EQ(summaries[0].flood_to_peer.most, 2);  // as without routers
+  EXPECT_NEAR(summaries[5].flood_to_peer.median, 2, 1e-9);
+  EXPECT_NEAR(summaries[5].pdr_to_peer.median, 3, 1e-9);
+  EXPECT_EQ(summaries[5].pdr_to_ours.median, 1);
+  EXPECT_NEAR(summaries[7].pdr_to_peer.median, 6, 1e-9);
+  EXPECT_NEAR(summaries[7].pdr_to_ours.median, 2, 1e-9);
+  EXPECT_EQ(forward_json(results)["duts"][5]["job"], "route");
+}
+
 TEST(Report, NamesWhatIsMissing) {
   const ForwardResults results = sample();
   const char* const said = "xdpsock: not available: it is not on the PATH";
   EXPECT_NE(forward_text(results).find(said), std::string::npos);
-  const std::string markdown = forward_markdown(results, true);
+  const std::string markdown = forward_markdown(results, "forward.svg");
   EXPECT_NE(markdown.find(said), std::string::npos);
   EXPECT_NE(markdown.find("![Forwarding](forward.svg)"), std::string::npos);
   const auto json = forward_json(results);

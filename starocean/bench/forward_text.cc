@@ -62,9 +62,11 @@ std::string counted(uint64_t count, const char* what) {
 }
 
 std::string heading(const ScenarioResult& result) {
-  return fmt::format("{}: frames of {:.0f} bytes, {}, {} in all, {}", result.scenario.label,
-                     result.mean_frame_bytes, counted(result.scenario.flows, "flow"),
-                     control::grouped(2 * uint64_t{result.macs}) + " MAC addresses",
+  const std::string addresses =
+      result.macs == 0 ? counted(result.destinations, "destination")
+                       : control::grouped(2 * uint64_t{result.macs}) + " MAC addresses in all";
+  return fmt::format("{}: frames of {:.0f} bytes, {}, {}, {}", result.scenario.label,
+                     result.mean_frame_bytes, counted(result.scenario.flows, "flow"), addresses,
                      counted(result.scenario.pairs, "repetition"));
 }
 
@@ -209,7 +211,7 @@ std::string forward_text(const ForwardResults& results) {
   return text;
 }
 
-std::string forward_markdown(const ForwardResults& results, bool with_plot) {
+std::string forward_markdown(const ForwardResults& results, const std::string& plot) {
   std::string text = "# Forwarding\n\n";
   text +=
       "Median (smallest–largest) of the repetitions. Absolute figures hold for this machine and "
@@ -218,7 +220,7 @@ std::string forward_markdown(const ForwardResults& results, bool with_plot) {
       "seconds on the forwarder's CPU, and of the\nreceiving NAPI thread where that is elsewhere, "
       "per million frames, flooded; "
       "system calls per frame, flooded.\n\n";
-  if (with_plot) text += "![Forwarding](forward.svg)\n\n";
+  if (!plot.empty()) text += fmt::format("![Forwarding]({})\n\n", plot);
   for (const ScenarioResult& scenario : results.scenarios) {
     text += fmt::format("## {}\n\n{}|---|", heading(scenario), markdown_row(kTitles));
     for (size_t i = 1; i < kTitles.size(); ++i) text += "---:|";

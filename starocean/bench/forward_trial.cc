@@ -213,6 +213,8 @@ TrialRunner::~TrialRunner() = default;
 
 Result<std::unique_ptr<TrialRunner>> TrialRunner::create(const Options& options) {
   const ForwardRig& rig = *options.rig;
+  std::optional<net::MacAddress> next_hop;
+  if (options.routed) next_hop = *net::MacAddress::parse(ForwardRig::kSinkMac);
   auto receiver = [&] {
     const auto inside = options.check_at_sender ? rig.sender().enter() : rig.sink().enter();
     return Receiver::create(
@@ -220,7 +222,8 @@ Result<std::unique_ptr<TrialRunner>> TrialRunner::create(const Options& options)
          .flows = options.traffic.flows,
          .stream = kFirstStream,
          .window = window_for(options.traffic.flows),
-         .mode = xsk::AttachMode::kNative});
+         .mode = xsk::AttachMode::kNative,
+         .next_hop = next_hop});
   }();
   if (!receiver) return fail(receiver.error());
   auto generator = [&] {
@@ -306,6 +309,9 @@ Result<Trial> TrialRunner::run(double pps, double seconds) {
   }
   if (counts_before.flooded && counts_after.flooded) {
     trial.flooded = *counts_after.flooded - *counts_before.flooded;
+  }
+  if (counts_before.routed && counts_after.routed) {
+    trial.routed = *counts_after.routed - *counts_before.routed;
   }
   return trial;
 }

@@ -22,6 +22,7 @@ namespace starocean::bench {
 struct DutCounts {
   std::optional<uint64_t> system_calls;
   std::optional<uint64_t> flooded;
+  std::optional<uint64_t> routed;
   std::optional<int64_t> frames_missing;  // packet buffers that are nowhere
 };
 
@@ -32,6 +33,7 @@ class TrialRunner {
     TrafficSpec traffic;
     Placement placement;
     bool check_at_sender = false;             // the device under test sends frames back
+    bool routed = false;                      // it is a router: TTL and MAC address are checked
     const std::atomic<bool>* stop = nullptr;  // outlives this; true: end soon
   };
   // Attaches the checker to the sink.

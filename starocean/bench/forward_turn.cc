@@ -70,6 +70,7 @@ Status TurnRun::set_up() {
                                      .traffic = traffic_,
                                      .placement = options_.placement,
                                      .check_at_sender = dut_->sends_back(),
+                                     .routed = options_.type->job == DutJob::kRoute,
                                      .stop = options_.stop});
   if (!runner) return fail(runner.error());
   runner_ = std::move(*runner);

@@ -84,6 +84,10 @@ Settings describe_method(const ForwardOptions& options) {
            kPollIntervalNs / 1000, kDelayPollIntervalNs / 1000)},
       {"flows", options.random_order ? "at random" : "in turn"},
       {"MAC addresses", "half as many on each side as there are flows, taught both ways before"},
+      {"routers",
+       "are sent frames from one neighbour to half as many IPv4 destinations as there are flows "
+       "(65,000 at most), in one "
+       "prefix, with one next hop; the checker looks at TTL and destination MAC address too"},
       {"trial", fmt::format("{} s; a load is judged by the majority of up to {}",
                             options.trial_seconds, options.votes)},
       {"PDR", fmt::format("loss at most {} %, searched to {} %", options.loss_ratio * 100,

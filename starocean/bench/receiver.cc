@@ -85,6 +85,10 @@ Result<Skeleton> load(const Receiver::Options& options, bool shared) {
   shape.flows = options.flows;
   shape.words_log2 = static_cast<uint32_t>(std::countr_zero(words));
   shape.shared = shared;
+  if (options.next_hop) {
+    shape.routed_ttl = PROBE_TTL - 1;
+    std::ranges::copy(options.next_hop->bytes(), shape.routed_mac);
+  }
   const_cast<check_control&>(skeleton->bss->control).stream = options.stream;
   bpf_map__set_max_entries(skeleton->maps.flows, options.flows);
   bpf_map__set_value_size(skeleton->maps.flows, entry_bytes(words));

@@ -44,11 +44,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "starocean/base/result.h"
 #include "starocean/bench/delay_histogram.h"
+#include "starocean/net/mac_address.h"
 #include "starocean/xsk/xdp_program.h"
 
 namespace starocean::bench {
@@ -103,6 +105,9 @@ class Receiver {
     uint32_t stream = 0;  // 0 to 15
     uint32_t window = 0;  // sequences: a power of 2, 64 to 2^20; 0: as above
     xsk::AttachMode mode = xsk::AttachMode::kAuto;
+    // The next hop's MAC address, where a router is between generator and here: frames that do not have it as
+    // destination, and a TTL of one less than generated, are corrupted. For untagged IPv4.
+    std::optional<net::MacAddress> next_hop = std::nullopt;
   };
   static Result<Receiver> create(const Options& options);
   Receiver(Receiver&&) noexcept;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 #include <optional>
 #include <thread>
@@ -120,6 +121,32 @@ TEST_P(ReceiverTest, LossDuplicationAndReorderingAreCountedExactly) {
   EXPECT_EQ(flows[1].lost, 0u);
   EXPECT_EQ(flows[1].duplicates, 2u);
   EXPECT_EQ(flows[1].reordered, 1u);
+}
+
+TEST_P(ReceiverTest, WhatNoRouterHasPassedOnIsCorrupted) {
+  constexpr size_t kTtl = 22, kChecksum = 24;
+  const net::MacAddress next_hop({0x02, 0, 0, 0, 0, 9});
+  const Receiver receiver = make({.device = "sink0", .flows = 100, .next_hop = next_hop});
+  const auto routed = [&](uint32_t sequence, uint8_t hops, size_t spoilt_mac_byte) {
+    Bytes made = frame(0, sequence);
+    std::ranges::copy(next_hop.bytes(), made.begin());
+    if (spoilt_mac_byte < made.size()) made[spoilt_mac_byte] ^= 1;
+    made[kTtl] = static_cast<uint8_t>(made[kTtl] - hops);
+    // RFC 1141: the checksum's high byte rises by what the TTL falls; no carry with these addresses.
+    made[kChecksum] = static_cast<uint8_t>(made[kChecksum] + hops);
+    return made;
+  };
+  constexpr size_t kNone = SIZE_MAX;
+  send(routed(0, 1, kNone));
+  expect_faults(counted(receiver, 1), {});
+  send(frame(0, 1));          // as it was generated
+  send(routed(2, 0, kNone));  // to the next hop, but no hop counted
+  send(routed(3, 2, kNone));  // twice
+  send(routed(4, 1, 5));
+  send(routed(5, 1, 1));
+  expect_faults(counted(receiver, 6), {.corrupted = 5});
+  send(routed(6, 1, kNone));
+  expect_faults(counted(receiver, 7), {.corrupted = 5});
 }
 
 TEST_P(ReceiverTest, EveryByteIsChecked) {

@@ -38,6 +38,7 @@ struct ForwardWords {
   bool quick = false;
   bool no_ndr = false;
   std::string out_directory;
+  std::string out_name = "forward";
   ForwardOptions options;
 };
 
@@ -114,7 +115,7 @@ int run_bench(Context& context, ForwardWords& words) {
     context.out << bench::forward_text(*results);
   }
   if (!words.out_directory.empty()) {
-    const auto written = bench::write_report(*results, words.out_directory);
+    const auto written = bench::write_report(*results, words.out_directory, words.out_name);
     if (!written) return fail_with(context, written.error());
     for (const std::string& note : written->notes) progress.line("starocean: " + note);
     progress.line(fmt::format("starocean: wrote {}", fmt::join(written->files, ", ")));
@@ -132,8 +133,13 @@ std::string check_dut(const std::string& name) {
   return fmt::format("'{}' is no device under test", name);
 }
 
+std::string check_name(const std::string& name) {
+  if (!name.empty() && name.find('/') == std::string::npos) return "";
+  return fmt::format("'{}' is no name of a file; --out has the directory", name);
+}
+
 std::string dut_help() {
-  std::string text = "What to measure (everything):";
+  std::string text = "What to measure (what does not route):";
   for (const bench::DutType& type : bench::dut_types()) text += fmt::format(" {}", type.name);
   return text;
 }
@@ -141,7 +147,8 @@ std::string dut_help() {
 void add_options(CLI::App& command, ForwardWords& words) {
   ForwardOptions& options = words.options;
   for (const bench::DutType& type : bench::dut_types()) {
-    if (type.name != std::string_view(bench::kOtherBuild)) words.duts.emplace_back(type.name);
+    const bool on_request = type.name == std::string_view(bench::kOtherBuild);
+    if (!on_request && type.job == bench::DutJob::kSwitch) words.duts.emplace_back(type.name);
   }
   command.add_option("--dut", words.duts, dut_help())
       ->delimiter(',')
@@ -195,6 +202,10 @@ void add_options(CLI::App& command, ForwardWords& words) {
       ->check(CLI::Range(0, 1023), "");
   command.add_option("--out", words.out_directory, "Write forward.json, .md, .svg and .png there")
       ->type_name("DIR");
+  command.add_option("--out-name", words.out_name, "Name of these files, without extension")
+      ->type_name("NAME")
+      ->check(check_name, "")
+      ->capture_default_str();
   command.add_flag("--no-ndr", words.no_ndr,
                    "Leave out the search for the rate without any loss: half of the time");
   command
