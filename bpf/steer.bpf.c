@@ -59,6 +59,7 @@ struct {
 
 __u32 steer_mode = STEER_BY_RULE;
 struct steer_route steer_route = {};
+__u64 steer_local[STEER_LOCAL_BITS / 64] = {};
 __u32 steer_shapes = 0;                      /* bit (1 << shape): claims of that shape exist */
 
 static __always_inline int find(void *map, const struct tuple *tuple, __u8 shape)
@@ -169,6 +170,12 @@ static __always_inline int frame_is_claimed(struct xdp_md *ctx, __u32 shapes)
 
 static __always_inline int is_local(const struct steer_address *address)
 {
+	__u32 bit = steer_local_bit(address);
+	__u32 word = bit >> 6;
+
+	asm volatile("" : "+r"(word)); /* see has_vlan() */
+	if (!((steer_local[word & 63] >> (bit & 63)) & 1))
+		return 0;
 	return bpf_map_lookup_elem(&local, address) != 0;
 }
 

@@ -68,4 +68,14 @@ struct steer_address {
 
 #define STEER_MAX_LOCAL 65536
 
+/* A bit for each address in `local`: where it is not set, the map need not be asked, which costs several times as much. */
+#define STEER_LOCAL_BITS 4096
+
+static inline __u32 steer_local_bit(const struct steer_address *address)
+{
+	__u32 mixed = address->word[0] ^ address->word[1] ^ address->word[2] ^ address->word[3];
+
+	return (mixed * 0x9e3779b1u) >> 20;
+}
+
 #endif

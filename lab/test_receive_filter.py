@@ -4,7 +4,7 @@ do not.)"""
 
 import json
 
-from starocean_lab import wait_until
+from starocean_lab import router, wait_until
 
 
 def promiscuity(namespace, device):
@@ -35,3 +35,17 @@ def test_a_port_that_leaves_the_configuration_is_itself_again(lab):
     config["bridges"]["lan"]["interfaces"].remove("lan3")
     daemon.reload(config)
     assert [promiscuity(daemon.namespace, f"lan{n}") for n in (1, 2, 3)] == [1, 1, 0]
+
+
+def test_what_routes_is_not_promiscuous(lab):
+    """A router is sent what it is to have; once it is in a bridge instead, it takes everything."""
+    daemon, space, (a, b) = router.routed(lab, 2)
+    assert [promiscuity(space, port) for port in ("net1", "net2")] == [0, 0]
+    a.ping(b.ipv4)
+    daemon.reload({"version": 1, "memory": {"frames": 32768}, "interfaces": {"net1": {}, "net2": {}},
+                   "bridges": {"lan": {"interfaces": ["net1", "net2"]}}})
+    assert [promiscuity(space, port) for port in ("net1", "net2")] == [1, 1]
+    daemon.reload({"version": 1, "memory": {"frames": 32768}, "interfaces": {"net1": {}, "net2": {}},
+                   "vrfs": {"main": {"interfaces": ["net1", "net2"]}}})
+    assert [promiscuity(space, port) for port in ("net1", "net2")] == [0, 0]
+    a.ping(b.ipv6)

@@ -69,6 +69,23 @@ def test_pieces_of_jumbo_packets_arrive_whole(lab):
     daemon.assert_conserved()
 
 
+def test_errors_about_jumbo_packets(lab):
+    """Packets of several buffers that do not fit, or whose time is up: what the sender hears, and that it believes it."""
+    daemon, space, (a, b) = router.routed(lab, 2, mtu={1: 9000})
+    space.ip("route", "add", "prohibit", "10.77.0.0/16")
+    for size in (4000, 8972):
+        told = a.run("ping", "-n", "-c", "1", "-W", "5", "-M", "do", "-s", size, b.ipv4, check=False).stdout
+        assert "From 10.1.0.254" in told and "mtu = 1500" in told, told
+        a.ip("route", "flush", "cache")  # what it has learned by that
+        told = a.run("ping", "-n", "-c", "1", "-W", "5", "-M", "want", "-t", "1", "-s", size, b.ipv4, check=False).stdout
+        assert "From 10.1.0.254" in told and "Time to live exceeded" in told, told
+        told = a.run("ping", "-n", "-c", "1", "-W", "5", "-s", size, "10.77.0.1", check=False).stdout
+        assert "From 10.1.0.254" in told and "Packet filtered" in told, told
+    told = a.run("ping", "-n", "-c", "1", "-W", "5", "-M", "do", "-s", 8000, b.ipv6, check=False).stdout
+    assert "Packet too big: mtu=1500" in told, told
+    daemon.assert_conserved()
+
+
 def test_unreachable_neighbour_is_told(site):
     _, _, (a, _b) = site
     for address, text in (("10.2.0.99", "Destination Host Unreachable"), ("fd00:2::99", "Address unreachable")):

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "starocean/base/log.h"
 #include "starocean/dataplane/packet.h"
 
 namespace starocean::dataplane {
@@ -163,11 +164,7 @@ Status AttachedPort::open_queues(PortId id, const PortOptions& options,
     Status set = program_->set_socket(queue->queue.value(), queue->socket->fd());
     if (!set) return set;
   }
-  // A bridge forwards what is for others.
-  auto filter = xsk::ReceiveFilter::open(ifindex_);
-  if (!filter) return fail(filter.error());
-  filter_.emplace(std::move(*filter));
-  return filter_->take_all();
+  return {};
 }
 
 Status AttachedPort::attach_program(const PortOptions& options, const LinkState& link,
@@ -192,8 +189,22 @@ Status AttachedPort::attach_program(const PortOptions& options, const LinkState&
 }
 
 void AttachedPort::steer(xsk::ClaimMode mode, const xsk::RouteFilter& filter) {
+  // A bridge forwards what is for others, and a TAP may have a MAC address of its own; a router is sent what it is
+  // to have.
+  const bool all = mode == xsk::ClaimMode::kWholeInterface || !filter.whole_vlans.empty();
+  if (Status done = receive_all(all); !done) log_error("{}", done.error().message());
   program_->set_route_filter(filter);
   program_->set_mode(mode);
+}
+
+Status AttachedPort::receive_all(bool all) {
+  if (all == filter_.has_value()) return {};
+  filter_.reset();
+  if (!all) return {};
+  auto filter = xsk::ReceiveFilter::open(ifindex_);
+  if (!filter) return fail(filter.error());
+  filter_.emplace(std::move(*filter));
+  return filter_->take_all();
 }
 
 Status AttachedPort::set_local(const net::Ipv6Address& address, bool local) {

@@ -83,7 +83,7 @@ class AttachedPort {
   AttachedPort(const AttachedPort&) = delete;
   AttachedPort& operator=(const AttachedPort&) = delete;
 
-  // What of its traffic goes to user space, from the next frame on.
+  // What of its traffic goes to user space, from the next frame on. It is promiscuous where that is everything.
   void steer(xsk::ClaimMode mode, const xsk::RouteFilter& filter);
   // Linux's own addresses, which ClaimMode::kTransit leaves to it.
   Status set_local(const net::Ipv6Address& address, bool local);
@@ -116,6 +116,7 @@ class AttachedPort {
                                 Patience patience);
   Status open_queues(PortId id, const PortOptions& options, const std::vector<WorkerId>& owners,
                      Patience patience);
+  Status receive_all(bool all);
   Status attach_program(const PortOptions& options, const LinkState& link, Patience patience);
 
   xsk::Umem& umem_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "starocean/xsk/testing/frames.h"
 #include "starocean/xsk/testing/steering_fixture.h"
 #include "starocean/xsk/xdp_program.h"
@@ -87,6 +89,29 @@ TEST_P(SteeringTransitTest, AddressesComeAndGo) {
     EXPECT_TRUE(taken(program, v4));
     EXPECT_TRUE(taken(program, v6));
   }
+}
+
+TEST_P(SteeringTransitTest, ManyAddressesComeAndOneStays) {
+  XdpProgram program = attach_router({.untagged = true});
+  const auto address = [](int number) {
+    return fmt::format("10.{}.{}.1", 16 + number / 256, number % 256);
+  };
+  const auto is_local = [&](int number) {
+    return !taken(program, ip4_frame({.destination = address(number).c_str()}, udp(1, 2)));
+  };
+  // More than there are bits (STEER_LOCAL_BITS), so that each is shared.
+  constexpr int kAddresses = 10'000;
+  for (int i = 0; i < kAddresses; ++i) {
+    ASSERT_TRUE(program.set_local(mapped(address(i).c_str()), true));
+  }
+  for (int i = 0; i < kAddresses; i += 7) EXPECT_TRUE(is_local(i)) << i;
+  EXPECT_FALSE(is_local(kAddresses));
+  for (int i = 0; i < kAddresses; ++i) {
+    if (i == 4711) continue;
+    ASSERT_TRUE(program.set_local(mapped(address(i).c_str()), false));
+  }
+  for (int i = 0; i < kAddresses; i += 7) EXPECT_EQ(is_local(i), i == 4711) << i;
+  EXPECT_TRUE(is_local(4711));
 }
 
 TEST_P(SteeringTransitTest, VlansOfTheDevice) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -101,7 +102,19 @@ struct XdpProgram::State {
                                                 : skeleton->progs.steer_xdp);
   }
 
+  void note_local(const Claim::Ip6& address, bool local) {
+    steer_address key;
+    std::memcpy(&key, address.data(), sizeof key);
+    const uint32_t bit = steer_local_bit(&key);
+    uint32_t& addresses = local_by_bit[bit];
+    addresses += local ? 1 : -1;
+    const uint64_t mask = 1ULL << bit % 64;
+    auto* const word = &skeleton->bss->steer_local[bit / 64];
+    __atomic_store_n(word, addresses != 0 ? *word | mask : *word & ~mask, __ATOMIC_RELEASE);
+  }
+
   Options options;
+  std::array<uint32_t, STEER_LOCAL_BITS> local_by_bit{};  // addresses in the map
   Skeleton skeleton;
   steering::Link link;
   steering::ClaimTable claims;
@@ -180,9 +193,13 @@ void XdpProgram::set_route_filter(const RouteFilter& filter) {
 Status XdpProgram::set_local(const Claim::Ip6& address, bool local) {
   const int map = bpf_map__fd(state_->skeleton->maps.local);
   const uint8_t present = 1;
-  const int error = local ? bpf_map_update_elem(map, address.data(), &present, BPF_ANY)
+  const int error = local ? bpf_map_update_elem(map, address.data(), &present, BPF_NOEXIST)
                           : bpf_map_delete_elem(map, address.data());
-  if (error == 0 || (!local && errno == ENOENT)) return {};
+  if (error == 0) {
+    state_->note_local(address, local);
+    return {};
+  }
+  if (errno == (local ? EEXIST : ENOENT)) return {};
   return fail_system(
       fmt::format("cannot tell the steering program of interface '{}' of a local address",
                   state_->options.device),
