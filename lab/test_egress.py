@@ -8,8 +8,8 @@ from starocean_lab import Lab, router
 def _receive_rate(a, b, seconds, options=()):
     server = b.namespace.popen("iperf3", "-s", "-1", "-p", "5201", stdout=-3)
     try:
-        done = a.run("sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do iperf3 -c $0 -p 5201 -t $1 -J $2 && exit 0; "
-                     "sleep 0.3; done; exit 1", b.ipv4, seconds, " ".join(options), timeout_s=90)
+        b.namespace.wait_listening(5201)
+        done = a.run("iperf3", "-c", b.ipv4, "-p", "5201", "-t", seconds, "-J", *options, timeout_s=90)
         return router.json_of(done)["end"]["sum_received"]["bits_per_second"]
     finally:
         server.kill()
@@ -37,7 +37,8 @@ def test_a_sparse_flow_goes_past_a_bulk_flow():
         with Lab() as lab:
             daemon, _, (a, b) = router.routed(lab, 2, config=config)
             server = b.namespace.popen("iperf3", "-s", "-1", "-p", "5201", stdout=-3)
-            bulk = a.namespace.popen("sh", "-c", "sleep 0.5; iperf3 -c 10.2.0.1 -p 5201 -t 6 -C reno", stdout=-3)
+            b.namespace.wait_listening(5201)
+            bulk = a.namespace.popen("iperf3", "-c", "10.2.0.1", "-p", "5201", "-t", "6", "-C", "reno", stdout=-3)
             try:
                 said = a.run("sh", "-c", "sleep 3; ping -n -q -c 30 -i 0.05 10.2.0.1").stdout
             finally:

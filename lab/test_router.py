@@ -111,7 +111,8 @@ def test_tcp_through_and_to_the_router(site):
     daemon, space, (a, b) = site
     server = b.namespace.popen("iperf3", "-s", "-1", "-p", "5201")
     try:
-        a.run("sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10; do iperf3 -c 10.2.0.1 -p 5201 -t 2 && exit 0; sleep 0.2; done; exit 1")
+        b.namespace.wait_listening(5201)
+        a.run("iperf3", "-c", "10.2.0.1", "-p", "5201", "-t", "2")
     finally:
         server.kill()
         server.wait()

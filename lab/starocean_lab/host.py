@@ -94,5 +94,4 @@ class Host:
 
     def wait_listening(self, port):
         """Until some process on this host listens on the TCP port."""
-        wait_until(lambda: self.namespace.run("ss", "-Hltn", f"sport = :{port}").stdout.strip(),
-                   f"port {port} is open on {self}")
+        self.namespace.wait_listening(port)

@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 from . import reaper
-from .shell import LabError, run
+from .shell import LabError, run, wait_until
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
@@ -77,6 +77,10 @@ class Namespace:
         """Linux then says nothing of its own accord on the devices made here afterwards."""
         for scope in ("all", "default"):
             self.sysctl(f"net.ipv6.conf.{scope}.disable_ipv6", 1)
+
+    def wait_listening(self, port):
+        """Until some process here listens on the TCP port."""
+        wait_until(lambda: self.run("ss", "-Hltn", f"sport = :{port}").stdout.strip(), f"port {port} is open in {self.name}")
 
     def links(self):
         """What `ip -j -d link` knows, by device name."""
