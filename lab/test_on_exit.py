@@ -70,6 +70,18 @@ def test_linux_forwards_nothing_in_our_place(lab):
             talks(b"again")
         daemon.reload()
         a.ping(b.ipv4)
+        # Attached anew, since its rings are others: replaced in one step.
+        before = _program(space, "net1")
+        config = {"version": 1, "memory": {"frames": 32768}, "on_exit": "block",
+                  "interfaces": {"net1": {"rings": {"rx": 1024}}, "net2": {}}, "vrfs": {"main": {"interfaces": ["net1", "net2"]}}}
+        daemon.reload(config)
+        assert _program(space, "net1") not in (None, before)
+        a.ping(b.ipv4)
+        # The same device under another name.
+        config["interfaces"]["uplink"] = {"device": "net1", **config["interfaces"].pop("net1")}
+        config["vrfs"]["main"]["interfaces"] = ["uplink", "net2"]
+        daemon.reload(config)
+        a.ping(b.ipv4)
         assert _forwarded_by_linux(space) == 0
     daemon.assert_conserved()
     # The counter counts: without our program Linux does forward.

@@ -73,7 +73,7 @@ Result<std::unique_ptr<AttachedPort>> AttachedPort::open(xsk::Umem& umem, xsk::F
   if (done) done = port->attach_program_for_mtu(options, link, patience);
   if (done) done = port->open_queues(id, options, owners, patience);
   if (!done) {
-    port->stop_receiving();
+    port->leave();
     port->close(pool);
     return fail(done.error().in(what));
   }
@@ -125,7 +125,7 @@ Status AttachedPort::attach_program_for_mtu(const PortOptions& options, const Li
 }
 
 AttachedPort::~AttachedPort() {
-  stop_receiving();
+  leave();
   close(pool_);
 }
 
@@ -217,15 +217,14 @@ bool AttachedPort::carries(uint32_t mtu_bytes) const {
   return multi_buffer_ || fits_one_buffer(mtu_bytes, program_->mode());
 }
 
-void AttachedPort::stop_receiving() {
-  filter_.reset();
-  if (program_) program_->detach();
-}
-
 void AttachedPort::leave() {
-  if (!outlives_process_) return stop_receiving();
   filter_.reset();
-  program_->leave();
+  if (!program_) return;
+  if (outlives_process_) {
+    program_->leave();
+  } else {
+    program_->detach();
+  }
 }
 
 uint64_t AttachedPort::close(xsk::FramePool& pool) {

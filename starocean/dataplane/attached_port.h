@@ -4,8 +4,8 @@
 // else's program shows), which passes everything to Linux as long as it has no sockets; then the sockets
 // with their frames; then the sockets go into its map. Detaching is the reverse, in two steps, because the
 // workers must stop using the sockets in between:
-//   stop_receiving()  detaches the program: Linux has the interface to itself again
-//                     (and the card filters by its own address again, see xsk/receive_filter.h)
+//   leave()           the program goes: Linux has the interface to itself again, or nothing passes
+//                     (PortOptions::outlives_process); the card filters by its own address again
 //   close()           once no worker uses the queues: takes back every frame
 #pragma once
 
@@ -89,9 +89,8 @@ class AttachedPort {
   Status set_local(const net::Ipv6Address& address, bool local);
   // Whether a device of this MTU can be served in the mode that was attached.
   bool carries(uint32_t mtu_bytes) const;
-  void stop_receiving();
-  // Instead of stop_receiving(), when the process ends. Of a port that outlives it (PortOptions) nothing
-  // passes from now on.
+  // From now on the device's traffic is Linux's; of a port that outlives the process (PortOptions) nothing passes
+  // until its device is attached again or released.
   void leave();
   // Returns how many packets were still waiting to be sent.
   uint64_t close(xsk::FramePool& pool);

@@ -121,9 +121,21 @@ Result<PortId> Engine::port_number(const std::string& name) {
 }
 
 void Engine::remove_port(PortId port) {
+  const uint32_t ifindex = ports_.at(port).link.ifindex;
   detach(port);
   ports_.erase(port);
   publish();
+  release_device(ifindex);
+}
+
+// With block_on_exit, detach() has left it blocked. Unless another port has it now, it is Linux's again.
+void Engine::release_device(uint32_t ifindex) {
+  if (!options_.block_on_exit || ifindex == 0) return;
+  for (const auto& [id, state] : ports_) {
+    if (state.attached && state.attached->ifindex() == ifindex) return;
+  }
+  const auto released = left_->take_off(ifindex);
+  if (!released) log_warning("{}", released.error().message());
 }
 
 void Engine::set_port_options(PortId port, const PortOptions& options) {
@@ -186,7 +198,7 @@ Status Engine::attach(PortId port, const LinkState& link, Patience patience) {
 void Engine::detach(PortId port) {
   PortState& state = ports_.at(port);
   if (!state.attached) return;
-  state.attached->stop_receiving();
+  state.attached->leave();
   std::unique_ptr<AttachedPort> leaving = std::move(state.attached);
   publish();
   // From here on no worker knows these queues.

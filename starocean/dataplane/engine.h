@@ -198,6 +198,7 @@ class Engine {
   void publish();
   Port compile_port(const PortState& state) const;
   void close_port(PortState& state);
+  void release_device(uint32_t ifindex);
   Result<PortId> port_number(const std::string& name);
   void compile_routing(Snapshot& next) const;
   std::pair<xsk::ClaimMode, xsk::RouteFilter> steering_of(const PortState& state) const;

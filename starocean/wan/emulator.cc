@@ -184,7 +184,7 @@ void Emulator::stop() {
     ending_ = true;
   }
   for (const auto& port : ports_) {
-    if (port) port->stop_receiving();
+    if (port) port->leave();
   }
   if (thread_.joinable()) {
     stop_.store(true, std::memory_order_release);

@@ -88,12 +88,21 @@ Status LeftPrograms::remove(uint32_t ifindex, uint32_t program_id) {
   return entries_.erase({this_netns(), ifindex, program_id}) != 0 ? write() : Status{};
 }
 
+Result<uint32_t> LeftPrograms::take_off(uint32_t ifindex) {
+  return take_off_if([&](uint32_t device) { return device == ifindex; });
+}
+
 Result<uint32_t> LeftPrograms::take_off_others(std::span<const uint32_t> kept) {
+  return take_off_if(
+      [&](uint32_t device) { return std::ranges::find(kept, device) == kept.end(); });
+}
+
+Result<uint32_t> LeftPrograms::take_off_if(const std::function<bool(uint32_t ifindex)>& chosen) {
   const uint64_t netns = this_netns();
   uint32_t taken_off = 0;
   std::set<Entry> remaining;
   for (const Entry& entry : entries_) {
-    if (entry.netns != netns || std::ranges::find(kept, entry.ifindex) != kept.end()) {
+    if (entry.netns != netns || !chosen(entry.ifindex)) {
       remaining.insert(entry);
       continue;
     }

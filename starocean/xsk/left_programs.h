@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <span>
@@ -28,8 +29,9 @@ class LeftPrograms {
   Status add(uint32_t ifindex, uint32_t program_id);
   Status remove(uint32_t ifindex, uint32_t program_id);
 
-  // Takes the remembered programs of this namespace off all devices but those of `kept`, and forgets
-  // them. Returns how many were still attached.
+  // Takes the remembered programs of this namespace off one device, or off all but those of `kept`, and
+  // forgets them. Returns how many were still attached.
+  Result<uint32_t> take_off(uint32_t ifindex);
   Result<uint32_t> take_off_others(std::span<const uint32_t> kept);
 
  private:
@@ -41,6 +43,7 @@ class LeftPrograms {
   };
 
   explicit LeftPrograms(std::string path) : path_(std::move(path)) {}
+  Result<uint32_t> take_off_if(const std::function<bool(uint32_t ifindex)>& chosen);
   Status read();
   Status write() const;
 

@@ -247,7 +247,9 @@ void XdpProgram::detach() {
 
 void XdpProgram::leave() {
   SO_CHECK(state_->options.outlives_process, "a program that goes with its process cannot be left");
+  if (!state_->link.by_netlink) return;
   for (uint32_t queue = 0; queue < state_->options.queues; ++queue) clear_socket(queue);
+  if (!state_->present()) return detach();  // the device is gone: nothing is left of it
   state_->link = {.mode = state_->link.mode};
 }
 

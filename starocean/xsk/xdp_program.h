@@ -178,7 +178,8 @@ class XdpProgram {
   // Idempotent. Claims, sockets and counters stay readable.
   void detach();
   // Instead of detach(), with outlives_process: stays attached, and from now on drops what it claims,
-  // until an XdpProgram of another process replaces it or `ip link set dev DEVICE xdp off`.
+  // until another XdpProgram, of this process or the next, replaces it, or `ip link set dev DEVICE xdp off`.
+  // Idempotent.
   void leave();
   // False after detach() and after the device was deleted.
   bool attached() const;
