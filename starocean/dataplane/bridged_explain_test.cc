@@ -64,7 +64,7 @@ class BridgedExplained : public ::testing::Test {
       frame.resize(any({size_t{60}, size_t{1513}, size_t{1514}, size_t{1515}, size_t{1518},
                         size_t{1519}, size_t{1522}}));
     }
-    if (random_() % 32 == 0) frame.resize(random_() % 20);
+    if (random_() % 32 == 0) frame.resize(1 + random_() % 20);
     return frame;
   }
 
