@@ -66,16 +66,16 @@ size_t Umem::bytes_needed(const UmemOptions& options) {
 }
 
 Umem::~Umem() {
-  if (base_ != nullptr) {
-    unregister_region(base_);
-    munmap(base_, mapped_bytes_);
+  if (base_ != nullptr) unregister_region(base_);
+  if (guarded_ == nullptr) {
+    if (base_ != nullptr) munmap(base_, mapped_bytes_);
+    return;
   }
-  if (guarded_ != nullptr) {
-    const size_t page = page_size_bytes_;
-    unregister_region(guarded_);
-    unregister_region(static_cast<std::byte*>(guarded_) + guarded_bytes_ - page);
-    munmap(guarded_, guarded_bytes_);
-  }
+  const size_t page = page_size_bytes_;
+  unregister_region(guarded_);
+  unregister_region(static_cast<std::byte*>(guarded_) + guarded_bytes_ - page);
+  // Once for all, the packets between the guard pages included: what is unmapped twice may by then be somebody else's.
+  munmap(guarded_, guarded_bytes_);
 }
 
 bool Umem::try_map(size_t page_size_bytes, int flags) {
