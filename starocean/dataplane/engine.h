@@ -188,6 +188,7 @@ class Engine {
     LinkState link;
     BridgeId bridge;
     bool can_punt = false;
+    bool is_new = false;  // set_routing() has not been called since its name is known
     std::unique_ptr<AttachedPort> attached;
   };
 
@@ -240,7 +241,6 @@ class Engine {
   std::unique_ptr<table::Fib> fib_;
   Routing routing_;
   std::map<std::string, InterfaceId> interface_numbers_;  // of all that there ever were
-  bool routing_known_ = false;                            // set_routing() was called
   std::set<net::Ipv6Address> local_;
   std::unique_ptr<LinuxTaps> taps_;
   std::map<std::string, PortId> tap_accounts_;  // of those that there are, by name

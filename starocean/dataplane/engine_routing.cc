@@ -47,7 +47,7 @@ void Engine::remove_tap(const std::string& name, bool keep) {
 
 void Engine::set_routing(Routing routing) {
   routing_ = std::move(routing);
-  routing_known_ = true;
+  for (auto& [id, state] : ports_) state.is_new = false;
   publish();
   steer_ports();
 }
@@ -128,10 +128,10 @@ std::pair<xsk::ClaimMode, xsk::RouteFilter> Engine::steering_of(const PortState&
 
 // After publish(): what is taken must find workers that know what to do with it.
 void Engine::steer_ports() {
-  // Before it is known what routes, that would go past us, by Linux.
-  if (options_.block_on_exit && !routing_known_) return;
   for (auto& [id, state] : ports_) {
     if (!state.attached) continue;
+    // Before it is known whether it routes, that would go past us, by Linux.
+    if (options_.block_on_exit && state.is_new) continue;
     const auto [mode, filter] = steering_of(state);
     state.attached->steer(mode, filter);
   }
