@@ -168,15 +168,19 @@ static __always_inline int frame_is_claimed(struct xdp_md *ctx, __u32 shapes)
 	}
 }
 
-static __always_inline int is_local(const struct steer_address *address)
+/* Of 4096 bits. */
+static __always_inline int has_bit(const __u64 *words, __u32 bit)
 {
-	__u32 bit = steer_local_bit(address);
 	__u32 word = bit >> 6;
 
-	asm volatile("" : "+r"(word)); /* see has_vlan() */
-	if (!((steer_local[word & 63] >> (bit & 63)) & 1))
-		return 0;
-	return bpf_map_lookup_elem(&local, address) != 0;
+	/* Or clang takes the word out of a swapped number by shifts whose bound not every verifier sees. */
+	asm volatile("" : "+r"(word));
+	return (words[word & 63] >> (bit & 63)) & 1;
+}
+
+static __always_inline int is_local(const struct steer_address *address)
+{
+	return has_bit(steer_local, steer_local_bit(address)) && bpf_map_lookup_elem(&local, address) != 0;
 }
 
 static __always_inline int ip4_is_transit(struct cursor *cursor)
@@ -209,15 +213,6 @@ static __always_inline int ip6_is_transit(struct cursor *cursor)
 	return !is_local(&address);
 }
 
-static __always_inline int has_vlan(const __u64 *vlans, __u32 id)
-{
-	__u32 word = id >> 6;
-
-	/* Or clang takes the word out of a swapped id by shifts whose bound not every verifier sees. */
-	asm volatile("" : "+r"(word));
-	return (vlans[word & 63] >> (id & 63)) & 1;
-}
-
 /* Not inline: the verifier then walks it once. */
 __attribute__((noinline)) int is_transit(struct xdp_md *ctx)
 {
@@ -235,9 +230,9 @@ __attribute__((noinline)) int is_transit(struct xdp_md *ctx)
 		if (!tag)
 			return 0;
 		id = bpf_ntohs(tag->tci) & 0xfff;
-		if (has_vlan(steer_route.whole_vlans, id))
+		if (has_bit(steer_route.whole_vlans, id))
 			return 1;
-		if (!has_vlan(steer_route.vlans, id))
+		if (!has_bit(steer_route.vlans, id))
 			return 0;
 		ether_type = tag->ether_type;
 	} else if (!steer_route.untagged) {
