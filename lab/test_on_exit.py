@@ -31,19 +31,6 @@ def test_linux_forwards_nothing_in_our_place(lab):
     passes is what we pass."""
     daemon, space, (a, b) = router.routed(lab, 2, forwarding=True, config={"on_exit": "block"})
     _count_what_linux_forwards(space)
-    server = space.open_socket(socket.AF_INET, socket.SOCK_STREAM)
-    server.bind((a.gateway4, 7000))
-    server.listen()
-    client = a.namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM)
-    client.settimeout(20)
-    client.connect((a.gateway4, 7000))
-    accepted, _ = server.accept()
-    accepted.settimeout(20)
-
-    def talks(word):
-        client.sendall(word)
-        assert accepted.recv(100) == word
-
     def nothing_passes():
         for options in ((), ("-6",)):
             target = b.ipv6 if options else b.ipv4
@@ -51,7 +38,7 @@ def test_linux_forwards_nothing_in_our_place(lab):
             assert b.run("ping", *options, "-n", "-c", "1", "-W", "1", a.ipv6 if options else a.ipv4,
                          check=False).returncode != 0
     a.ping(b.ipv4)  # or it waits for b's address behind the load, and is dropped
-    with traffic.Background(traffic.udp_load(a, b)):
+    with router.Session(space, a) as session, traffic.Background(traffic.udp_load(a, b)):
         for end in ("kill", "stop", "kill"):
             a.ping(b.ipv4)
             a.ping(b.ipv6)
@@ -64,11 +51,11 @@ def test_linux_forwards_nothing_in_our_place(lab):
                 assert "nothing passes the interfaces until starocean runs again" in daemon.log()
             assert _program(space, "net1") == program
             nothing_passes()
-            talks(end.encode())
+            session.talks(end.encode())
             daemon.start()
             wait_until(lambda: a.reaches(b.ipv4), "it forwards again", 20)
             assert _program(space, "net1") not in (None, program)
-            talks(b"again")
+            session.talks(b"again")
         daemon.reload()
         a.ping(b.ipv4)
         # Attached anew, since its rings are others: replaced in one step.
@@ -91,8 +78,6 @@ def test_linux_forwards_nothing_in_our_place(lab):
         space.ip("link", "set", "dev", device, "xdp", "off")
     a.ping(b.ipv4)
     assert _forwarded_by_linux(space) > 0
-    for one in (client, accepted, server):
-        one.close()
 
 
 def _config(count, on_exit="block"):

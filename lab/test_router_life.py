@@ -14,36 +14,21 @@ ETHERNET = {4: b"\x08\x00", 6: b"\x86\xdd"}
 def test_a_session_to_linux_outlives_everything(lab):
     """TCP to Linux's own address on an interface that routes: through traffic, a reload, kill -9, and a new start."""
     daemon, space, (a, b) = router.routed(lab, 2, forwarding=True)
-    server = space.open_socket(socket.AF_INET, socket.SOCK_STREAM)
-    server.bind((a.gateway4, 7000))
-    server.listen()
-    client = a.namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM)
-    client.settimeout(20)
-    client.connect((a.gateway4, 7000))
-    accepted, _ = server.accept()
-    accepted.settimeout(20)
-
-    def talks(word):
-        client.sendall(word)
-        assert accepted.recv(100) == word
-        accepted.sendall(word[::-1])
-        assert client.recv(100) == word[::-1]
-    talks(b"before")
-    b.ping(a.ipv4, count=5)
-    daemon.reload()
-    talks(b"after a reload")
-    daemon.assert_conserved()
-    daemon.kill()
-    talks(b"after kill")
-    # on_exit: pass. Linux forwards by itself, as it is told to.
-    wait_until(lambda: a.run("ping", "-n", "-c", "1", "-W", "1", b.ipv4, check=False).returncode == 0,
-               "Linux routes alone", 20)
-    daemon.start()
-    talks(b"after a start")
-    a.ping(b.ipv4, count=3)
-    assert daemon.counters()["routed4"] >= 3
-    for one in (client, accepted, server):
-        one.close()
+    with router.Session(space, a) as session:
+        session.talks(b"before")
+        b.ping(a.ipv4, count=5)
+        daemon.reload()
+        session.talks(b"after a reload")
+        daemon.assert_conserved()
+        daemon.kill()
+        session.talks(b"after kill")
+        # on_exit: pass. Linux forwards by itself, as it is told to.
+        wait_until(lambda: a.run("ping", "-n", "-c", "1", "-W", "1", b.ipv4, check=False).returncode == 0,
+                   "Linux routes alone", 20)
+        daemon.start()
+        session.talks(b"after a start")
+        a.ping(b.ipv4, count=3)
+        assert daemon.counters()["routed4"] >= 3
 
 
 def _packet4(dice, number, destination, length, ttl, dont_fragment):

@@ -95,5 +95,34 @@ def routed(lab, count, forwarding=False, mtu=None, config=None, start=True):
     return daemon, space, stations
 
 
+class Session:
+    """TCP between a station and Linux's own address on the interface that routes for it."""
+
+    def __init__(self, space, station, port=7000):
+        server = space.open_socket(socket.AF_INET, socket.SOCK_STREAM)
+        server.bind((station.gateway4, port))
+        server.listen()
+        self._client = station.namespace.open_socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._client.settimeout(20)
+        self._client.connect((station.gateway4, port))
+        self._accepted, _ = server.accept()
+        self._accepted.settimeout(20)
+        server.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._client.close()
+        self._accepted.close()
+
+    def talks(self, word):
+        """A word there, and backwards back."""
+        self._client.sendall(word)
+        assert self._accepted.recv(100) == word
+        self._accepted.sendall(word[::-1])
+        assert self._client.recv(100) == word[::-1]
+
+
 def json_of(done):
     return json.loads(done.stdout)
