@@ -20,13 +20,6 @@ struct Entrance {
   const dataplane::Port* port = nullptr;  // a member of a bridge
 };
 
-std::string port_name(const dataplane::Engine& engine, PortId port) {
-  for (const auto& view : engine.ports()) {
-    if (view.id == port) return view.options.name;
-  }
-  return {};
-}
-
 Result<Entrance> find_entrance(const dataplane::Engine& engine, const RoutingManager& routing,
                                const std::string& name) {
   const RoutedInterface* interface = routing.find(name);
@@ -91,7 +84,7 @@ Json explanation_json(const dataplane::Engine& engine, const RoutingManager& rou
   for (const auto& step : explanation.steps) {
     steps.push_back({{"stage", step.stage}, {"decision", step.decision}});
   }
-  for (const PortId port : explanation.ports) members.push_back(port_name(engine, port));
+  for (const PortId port : explanation.ports) members.push_back(engine.port_name(port));
   Json json = {{"steps", std::move(steps)},  {"outcome", to_string(explanation.outcome)},
                {"reason", nullptr},          {"interface", nullptr},
                {"next_hop", nullptr},        {"mac", nullptr},

@@ -146,6 +146,8 @@ class Engine {
     PortCounters::Values counters;
   };
   std::vector<PortView> ports() const;
+  // Empty when there is no such port.
+  std::string port_name(PortId port) const;
   // What Linux has for VLANs of bridges and of devices (add_tap()): by name, what came from there and was sent on.
   struct TapView {
     std::string name;

@@ -241,6 +241,11 @@ PortCounters::Values Engine::port_counters(PortId port) const {
   return values;
 }
 
+std::string Engine::port_name(PortId port) const {
+  const auto found = ports_.find(port);
+  return found == ports_.end() ? std::string() : found->second.options.name;
+}
+
 std::vector<Engine::TapView> Engine::taps() const {
   std::vector<TapView> views;
   for (const auto& [name, account] : tap_accounts_) views.push_back({name, port_counters(account)});

@@ -38,9 +38,8 @@ tl::unexpected<Error> refuse_present(const XdpProgram::Options& options,
   std::string remedy;
   if (present.is_ours() && present.link_id == 0) {
     remedy = fmt::format(
-        "stop that starocean; if it has ended and left it (on_exit: block), detach it with `ip "
-        "link "
-        "set dev {} {} off`",
+        "stop that starocean; if it has ended and left it (on_exit: block), detach it with "
+        "`ip link set dev {} {} off`",
         options.device, present.generic ? "xdpgeneric" : "xdp");
   } else if (present.is_ours() || present.link_id != 0) {
     remedy = fmt::format("stop the process that attached it (`bpftool prog show id {}` names it)",
