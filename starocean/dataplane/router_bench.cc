@@ -19,6 +19,7 @@
 #include <benchmark/benchmark.h>
 
 #include "starocean/base/check.h"
+#include "starocean/dataplane/packet_memory_for_test.h"
 #include "starocean/dataplane/router.h"
 #include "starocean/net/build.h"
 
@@ -92,13 +93,11 @@ class Bench {
 
  private:
   void make_memory() {
-    umem_ = must(xsk::Umem::create({.frames = kFrames,
-                                    .array_bytes = xsk::FrameDepot::array_bytes(kFrames) +
-                                                   xsk::FramePool::array_bytes() +
-                                                   HandoffMesh::array_bytes(2)}));
-    depot_ = must(xsk::FrameDepot::create(*umem_));
-    pool_ = must(xsk::FramePool::create(*depot_));
-    mesh_ = must(HandoffMesh::create(*umem_, 2));
+    PacketMemoryForTest memory = make_packet_memory(kFrames, xsk::HugePages::kAuto);
+    umem_ = std::move(memory.umem);
+    depot_ = std::move(memory.depot);
+    pool_ = std::move(memory.pool);
+    mesh_ = std::move(memory.mesh);
     egress_ = std::make_unique<Egress>(kSelf, *pool_, *mesh_, counters_);
     switch_ = std::make_unique<L2Switch>(*egress_, moves_, group_events_, snooping_);
     router_ = std::make_unique<Router>(*egress_, *switch_, *pool_, requests_);

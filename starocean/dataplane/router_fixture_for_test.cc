@@ -23,14 +23,11 @@ RoutedInterface interface_of(InterfaceId id, uint32_t ifindex, net::MacAddress m
 }  // namespace
 
 RouterFixture::RouterFixture() {
-  umem_ = std::move(*xsk::Umem::create({.frames = kFrames,
-                                        .hugepages = xsk::HugePages::kNone,
-                                        .array_bytes = xsk::FrameDepot::array_bytes(kFrames) +
-                                                       xsk::FramePool::array_bytes() +
-                                                       HandoffMesh::array_bytes(2)}));
-  depot_ = std::move(*xsk::FrameDepot::create(*umem_));
-  pool_ = std::move(*xsk::FramePool::create(*depot_));
-  mesh_ = std::move(*HandoffMesh::create(*umem_, 2));
+  PacketMemoryForTest memory = make_packet_memory(kFrames);
+  umem_ = std::move(memory.umem);
+  depot_ = std::move(memory.depot);
+  pool_ = std::move(memory.pool);
+  mesh_ = std::move(memory.mesh);
   fib_ = std::make_unique<table::Fib>(qsbr_);
   egress_ = std::make_unique<Egress>(kSelf, *pool_, *mesh_, worker_counters_);
   switch_ = std::make_unique<L2Switch>(*egress_, moves_, group_events_, snooping_);

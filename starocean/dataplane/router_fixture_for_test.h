@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include "starocean/dataplane/packet_memory_for_test.h"
 #include "starocean/dataplane/router.h"
 #include "starocean/net/frame_for_test.h"
 

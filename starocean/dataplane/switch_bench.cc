@@ -6,6 +6,7 @@
 #include <benchmark/benchmark.h>
 
 #include "starocean/dataplane/l2_switch.h"
+#include "starocean/dataplane/packet_memory_for_test.h"
 
 namespace starocean::dataplane {
 namespace {
@@ -25,15 +26,8 @@ BridgeMember member(uint16_t port, uint16_t untagged) {
 class Fixture {
  public:
   explicit Fixture(std::shared_ptr<const BridgeRules> rules, uint16_t tag_vlan)
-      : umem_(std::move(*xsk::Umem::create({.frames = kFrames,
-                                            .hugepages = xsk::HugePages::kNone,
-                                            .array_bytes = xsk::FrameDepot::array_bytes(kFrames) +
-                                                           xsk::FramePool::array_bytes() +
-                                                           HandoffMesh::array_bytes(2)}))),
-        depot_(std::move(*xsk::FrameDepot::create(*umem_))),
-        pool_(std::move(*xsk::FramePool::create(*depot_))),
-        mesh_(std::move(*HandoffMesh::create(*umem_, 2))),
-        egress_(WorkerId(0), *pool_, *mesh_, worker_counters_),
+      : memory_(make_packet_memory(kFrames)),
+        egress_(WorkerId(0), *memory_.pool, *memory_.mesh, worker_counters_),
         switch_(egress_, moves_, events_, snooping_),
         tag_vlan_(tag_vlan) {
     Bridge bridge;
@@ -62,19 +56,19 @@ class Fixture {
   }
   ~Fixture() {
     HandoffItem item;
-    while (mesh_->between(WorkerId(0), WorkerId(1)).pop(item)) {
-      pool_->put(xsk::Frame::adopt(item.frame));
+    while (memory_.mesh->between(WorkerId(0), WorkerId(1)).pop(item)) {
+      memory_.pool->put(xsk::Frame::adopt(item.frame));
     }
   }
 
   void turn() {
     for (uint8_t i = 0; i < kBatchPackets; ++i) received_[i] = {frame(i), false};
     fill_batch(batch_, PortId(0), received_);
-    switch_.process(batch_, snapshot_, *umem_, now_ns_, to_router_);
-    HandoffRing& ring = mesh_->between(WorkerId(0), WorkerId(1));
+    switch_.process(batch_, snapshot_, *memory_.umem, now_ns_, to_router_);
+    HandoffRing& ring = memory_.mesh->between(WorkerId(0), WorkerId(1));
     std::array<HandoffItem, kBatchPackets> items;
     const size_t count = ring.pop(items);
-    for (size_t i = 0; i < count; ++i) pool_->put(xsk::Frame::adopt(items[i].frame));
+    for (size_t i = 0; i < count; ++i) memory_.pool->put(xsk::Frame::adopt(items[i].frame));
     forwarded_ += count;
     now_ns_ += 10'000;
   }
@@ -85,8 +79,8 @@ class Fixture {
     return net::MacAddress({2, 0, 0, 0, side, number});
   }
   xsk::Buffer frame(uint8_t number) {
-    xsk::Buffer buffer{pool_->take(), 256, 64};
-    std::byte* data = umem_->data(buffer);
+    xsk::Buffer buffer{memory_.pool->take(), 256, 64};
+    std::byte* data = memory_.umem->data(buffer);
     const net::MacAddress destination = address(1, number), source = address(0, number);
     std::memcpy(data, &destination, sizeof destination);
     std::memcpy(data + 6, &source, sizeof source);
@@ -96,10 +90,7 @@ class Fixture {
     return buffer;
   }
 
-  std::unique_ptr<xsk::Umem> umem_;
-  std::unique_ptr<xsk::FrameDepot> depot_;
-  std::unique_ptr<xsk::FramePool> pool_;
-  std::unique_ptr<HandoffMesh> mesh_;
+  PacketMemoryForTest memory_;
   MacMoveRing moves_{64};
   GroupEventRing events_{64};
   ring::Qsbr qsbr_{1};

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "starocean/dataplane/l2_switch.h"
+#include "starocean/dataplane/packet_memory_for_test.h"
 
 namespace starocean::dataplane {
 
@@ -55,15 +56,11 @@ class SwitchForTest {
   static constexpr BridgeId kBridge{0};
 
   explicit SwitchForTest(BridgeRules rules) {
-    constexpr uint32_t kFrames = 512;
-    umem_ = std::move(*xsk::Umem::create({.frames = kFrames,
-                                          .hugepages = xsk::HugePages::kNone,
-                                          .array_bytes = xsk::FrameDepot::array_bytes(kFrames) +
-                                                         xsk::FramePool::array_bytes() +
-                                                         HandoffMesh::array_bytes(2)}));
-    depot_ = std::move(*xsk::FrameDepot::create(*umem_));
-    pool_ = std::move(*xsk::FramePool::create(*depot_));
-    mesh_ = std::move(*HandoffMesh::create(*umem_, 2));
+    PacketMemoryForTest memory = make_packet_memory(512);
+    umem_ = std::move(memory.umem);
+    depot_ = std::move(memory.depot);
+    pool_ = std::move(memory.pool);
+    mesh_ = std::move(memory.mesh);
     egress_ = std::make_unique<Egress>(WorkerId(0), *pool_, *mesh_, worker_counters_);
     switch_ = std::make_unique<L2Switch>(*egress_, moves_, events_, snooping_);
     auto shared = std::make_shared<BridgeRules>(std::move(rules));
