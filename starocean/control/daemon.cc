@@ -257,7 +257,9 @@ Status Daemon::reload() {
   if (Status applied = ports_->apply(next); !applied) return applied;
   if (Status routed = routing_->apply(next); !routed) {
     // What was running before can be had again.
-    if (Status back = ports_->apply(config_); !back) log_error("{}", back.error().message());
+    Status back = ports_->apply(config_);
+    if (back) back = routing_->apply(config_);
+    if (!back) log_error("{}", back.error().message());
     return routed;
   }
   config_ = std::move(next);

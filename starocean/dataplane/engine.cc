@@ -100,7 +100,6 @@ Status Engine::build() {
 }
 
 Result<PortId> Engine::add_port(const PortOptions& options) {
-  const bool is_new = !names_.contains(options.name);
   const auto number = port_number(options.name);
   if (!number) return fail(number.error());
   const PortId id = *number;
@@ -108,7 +107,6 @@ Result<PortId> Engine::add_port(const PortOptions& options) {
   PortState state;
   state.id = id;
   state.options = options;
-  state.is_new = is_new;
   ports_.emplace(id, std::move(state));
   return id;
 }

@@ -190,7 +190,7 @@ class Engine {
     LinkState link;
     BridgeId bridge;
     bool can_punt = false;
-    bool is_new = false;  // set_routing() has not been called since its name is known
+    bool is_new = true;  // set_routing() has not been called since add_port()
     std::unique_ptr<AttachedPort> attached;
   };
 
