@@ -6,10 +6,15 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <chrono>
 #include <map>
+#include <optional>
+#include <thread>
 
 #include <fmt/format.h>
 
+#include "starocean/base/clock.h"
+#include "starocean/bench/cpu_thief.h"
 #include "starocean/bench/dut.h"
 #include "starocean/bench/forward_turn.h"
 #include "starocean/bench/generator.h"
@@ -23,6 +28,9 @@ namespace {
 constexpr uint32_t kMostAddresses = 65'000;  // of a /16
 constexpr uint32_t kMostPairs = 1000;
 constexpr double kQuietLoad = 0.5;
+constexpr uint32_t kMostRepeats = 2;  // of a turn in which the CPUs moved
+constexpr uint64_t kDistanceWaitNs = 60 * kNsPerSecond;
+constexpr std::chrono::milliseconds kDistanceCheck{250};
 
 uint32_t macs_per_side(uint32_t flows) {
   return std::max(flows / 2, 1u);
@@ -59,6 +67,10 @@ class Bench {
   Status run_scenario(size_t number, const ScratchDirectory& scratch);
   Status run_turn(ScenarioResult& result, uint32_t pair, size_t dut, const Measures& measures,
                   const ScratchDirectory& scratch);
+  Result<Turn> measure_where_it_stays(TurnOptions turn_options, DutInfo& info,
+                                      const ScratchDirectory& scratch);
+  void await_distance() const;
+  bool sound() const { return options_.trial_seconds >= kSoundTrialSeconds; }
   bool given_up(const ScenarioResult& result, const DutInfo& dut) const;
   void describe();
   void conclude();
@@ -70,6 +82,7 @@ class Bench {
   ForwardResults results_;
   std::map<std::string, Guess> guesses_;
   uint32_t turn_number_ = 0;
+  std::optional<CpuDistance> wanted_distance_;  // of this repetition
 };
 
 // A device that has never worked in this scenario, or is not installed, is not tried again.
@@ -82,11 +95,43 @@ bool Bench::given_up(const ScenarioResult& result, const DutInfo& dut) const {
   return !dut.unavailable.empty() || (failed && !worked);
 }
 
+// Until the CPUs are as far from each other as in the turns before of this repetition; not forever.
+void Bench::await_distance() const {
+  const Placement& at = options_.placement;
+  const uint64_t deadline_ns = monotonic_ns() + kDistanceWaitNs;
+  while (wanted_distance_ && !stop_ && monotonic_ns() < deadline_ns) {
+    const auto found = measure_distance(at.generator_cpu, at.forwarder_cpu);
+    if (!found || found->distance == *wanted_distance_) return;
+    progress_(fmt::format("waiting until CPU {} and {} are {} again (now {}: {:.0f} ns)",
+                          at.generator_cpu, at.forwarder_cpu, to_string(*wanted_distance_),
+                          to_string(found->distance), found->line_ns));
+    std::this_thread::sleep_for(kDistanceCheck);
+  }
+}
+
+// A turn in which the CPUs moved says little; it is measured again, as often as kMostRepeats.
+Result<Turn> Bench::measure_where_it_stays(TurnOptions turn_options, DutInfo& info,
+                                           const ScratchDirectory& scratch) {
+  for (uint32_t repeats = 0;; ++repeats) {
+    if (sound()) await_distance();
+    auto directory = scratch.make(fmt::format("turn-{}", ++turn_number_));
+    if (!directory) return fail(directory.error());
+    turn_options.directory = *directory;
+    auto turn = measure_turn(turn_options, info);
+    if (!turn) return turn;
+    turn->repeats = repeats;
+    const bool good = !turn->distance || (!turn->distance->moved &&
+                                          turn->distance->distance ==
+                                              wanted_distance_.value_or(turn->distance->distance));
+    if (good && turn->distance) wanted_distance_ = turn->distance->distance;
+    if (good || !sound() || stop_ || !turn->failure.empty() || repeats == kMostRepeats) return turn;
+    progress_(fmt::format("{}: once more, since the CPUs moved", info.name));
+  }
+}
+
 Status Bench::run_turn(ScenarioResult& result, uint32_t pair, size_t dut, const Measures& measures,
                        const ScratchDirectory& scratch) {
   DutInfo& info = results_.duts[dut];
-  auto directory = scratch.make(fmt::format("turn-{}", ++turn_number_));
-  if (!directory) return fail(directory.error());
   const std::string where =
       fmt::format("[{} {}/{}] {}", result.scenario.label, pair, result.scenario.pairs, info.name);
   Guess& guess = guesses_[result.scenario.label + " " + info.name];
@@ -95,7 +140,7 @@ Status Bench::run_turn(ScenarioResult& result, uint32_t pair, size_t dut, const 
       .traffic = traffic_of(result.scenario, options_.random_order),
       .placement = options_.placement,
       .receive_cpu = options_.receive_cpu,
-      .directory = *directory,
+      .directory = {},
       .measures = measures,
       .loss_ratio = options_.loss_ratio,
       .precision = options_.precision,
@@ -104,9 +149,10 @@ Status Bench::run_turn(ScenarioResult& result, uint32_t pair, size_t dut, const 
       .max_trials = options_.max_trials,
       .pdr_guess_pps = guess.pdr_pps,
       .ndr_guess_pps = guess.ndr_pps,
+      .forwarder_share = options_.forwarder_share,
       .stop = &stop_,
       .progress = [&](const std::string& what) { progress_(where + ": " + what); }};
-  auto turn = measure_turn(turn_options, info);
+  auto turn = measure_where_it_stays(turn_options, info, scratch);
   if (!turn) return fail(turn.error());
   turn->pair = pair;
   if (turn->pdr) guess.pdr_pps = turn->pdr->search.pps;
@@ -130,6 +176,7 @@ Status Bench::run_scenario(size_t number, const ScratchDirectory& scratch) {
   Measures measures = options_.measures;
   if (number > 0) measures.ndr = measures.delay = false;
   for (uint32_t pair = 1; pair <= result.scenario.pairs; ++pair) {
+    wanted_distance_.reset();
     for (size_t dut = 0; dut < results_.duts.size(); ++dut) {
       if (stop_) return {};
       if (given_up(result, results_.duts[dut])) continue;
@@ -268,6 +315,11 @@ Status check(const ForwardOptions& options) {
     if (cpu < cpus) continue;
     return fail(kWhat, fmt::format("there is no CPU {}: this machine has {}", cpu, cpus),
                 "name one that is there", EINVAL);
+  }
+  if (!(options.forwarder_share >= kLeastCpuShare && options.forwarder_share <= 1)) {
+    return fail(kWhat,
+                fmt::format("the forwarder cannot be left {} of its CPU", options.forwarder_share),
+                fmt::format("leave it from {} to 1", kLeastCpuShare), EINVAL);
   }
   if (at.generator_cpu == at.forwarder_cpu) {
     return fail(kWhat, "generator and forwarder would share one CPU",

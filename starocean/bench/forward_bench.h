@@ -2,7 +2,8 @@
 //
 // For each scenario and each repetition, every device under test gets its turn, in the same order (A B A B).
 // A turn begins with nothing: namespaces, wires, generator, checker and device are made anew, since what a
-// set-up happens to be decides more than what varies from trial to trial. The first scenario is measured in
+// set-up happens to be decides more than what varies from trial to trial. Where the CPUs of a virtual machine are moved
+// about (cpu_distance.h), turns of one repetition are made in the same state: waited for, and measured again if it changed. The first scenario is measured in
 // full, the others for the flooded rate and PDR only. Searches of later repetitions begin where the first
 // ended, and go as far from there as they must.
 #pragma once
@@ -33,9 +34,10 @@ struct ForwardOptions {
   uint32_t max_trials = 60;  // of one search
   bool random_order = true;  // of flows
   Placement placement;
-  int receive_cpu = -1;  // -1: by kind, see forward_turn.h
-  Measures measures;     // of the first scenario
-  std::string command;   // how to make the figures again
+  int receive_cpu = -1;        // -1: by kind, see forward_turn.h
+  double forwarder_share = 1;  // of its CPU, see cpu_thief.h
+  Measures measures;           // of the first scenario
+  std::string command;         // how to make the figures again
 };
 
 // "64@1k", "imix@1000", "1518@1M", "64@100kx2" (two repetitions): frame bytes with FCS or "imix", flows, repetitions.

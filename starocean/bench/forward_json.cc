@@ -99,6 +99,13 @@ Json json_of(const Soak& soak) {
   return object;
 }
 
+Json json_of(const TurnDistance& distance) {
+  return {{"distance", to_string(distance.distance)},
+          {"line_least_ns", distance.least_line_ns},
+          {"line_most_ns", distance.most_line_ns},
+          {"moved", distance.moved}};
+}
+
 template <class T>
 void put(Json& object, const char* name, const std::optional<T>& value) {
   if (value) object[name] = json_of(*value);
@@ -123,6 +130,9 @@ Json json_of(const Turn& turn) {
   put(object, "delay_half_pdr", turn.delay_half);
   put(object, "delay_common_rate", turn.delay_common);
   put(object, "soak", turn.soak);
+  put(object, "cpus", turn.distance);
+  if (turn.taken_share) object["forwarder_cpu_taken"] = *turn.taken_share;
+  object["repeats"] = turn.repeats;
   return object;
 }
 

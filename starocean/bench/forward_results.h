@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "starocean/bench/cpu_distance.h"
 #include "starocean/bench/rate_search.h"
 #include "starocean/bench/statistics.h"
 #include "starocean/testbed/cpu_time.h"
@@ -94,6 +95,15 @@ struct Measures {
   double soak_seconds = 0;  // 0: none
 };
 
+// Of generator's and forwarder's CPU, looked at before each trial.
+struct TurnDistance {
+  CpuDistance distance = CpuDistance::kNear;  // the first
+  double least_line_ns = 0, most_line_ns = 0;
+  bool moved = false;  // it was not the same all the time
+
+  void add(const CpuDistanceFound& found);
+};
+
 // One device under test, set up once and measured. What was not measured is absent.
 struct Turn {
   uint32_t pair = 0;  // repetition, from 1
@@ -115,6 +125,9 @@ struct Turn {
   double least_share_end = 1;  // of at_end.share
   double stolen_s = 0;         // by the hypervisor, on both CPUs
   double wall_s = 0;
+  std::optional<double> taken_share;  // of the forwarder's CPU, by a timer; entering it not counted
+  std::optional<TurnDistance> distance;
+  uint32_t repeats = 0;  // that were thrown away before, since the CPUs moved
 };
 
 enum class DutKind : uint8_t { kOurs, kPeer, kKernel, kCeiling };

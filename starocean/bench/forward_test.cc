@@ -138,6 +138,41 @@ TEST(Report, SaysWhenTheDeviceWasNotFlooded) {
   EXPECT_NE(forward_text(results).find(said), std::string::npos);
 }
 
+TEST(Report, SaysWhereTheCpusWere) {
+  ForwardResults results = sample();
+  std::vector<Turn>& turns = results.scenarios[0].turns;
+  turns[0].distance.emplace();
+  turns[0].distance->add({CpuDistance::kFar, 210});
+  turns[0].distance->add({CpuDistance::kFar, 190});
+  turns[1].distance = turns[0].distance;
+  turns[4].distance.emplace();
+  turns[4].distance->add({CpuDistance::kNear, 40});
+  turns[5].distance = turns[4].distance;
+  turns[5].distance->add({CpuDistance::kFar, 200});
+  turns[5].repeats = 2;
+  const std::string text = forward_text(results);
+  for (const char* said : {"CPU were far (190–210 ns for a cache line) in repetition 1",
+                           "CPU were near (40–40 ns for a cache line) in repetition 2",
+                           "the hypervisor moved the CPUs meanwhile: ovs in repetition 2",
+                           "2 turns were thrown away"}) {
+    EXPECT_NE(text.find(said), std::string::npos) << said << "\n" << text;
+  }
+  const auto json = forward_json(results);
+  EXPECT_EQ(json["scenarios"][0]["turns"][0]["cpus"]["line_least_ns"], 190);
+  EXPECT_EQ(json["scenarios"][0]["turns"][5]["cpus"]["moved"], true);
+  EXPECT_EQ(json["scenarios"][0]["turns"][5]["repeats"], 2);
+}
+
+TEST(Report, SaysWhatWasTakenFromTheForwarder) {
+  ForwardResults results = sample();
+  EXPECT_EQ(forward_text(results).find("a timer took"), std::string::npos);
+  results.scenarios[0].turns[0].taken_share = 0.5;
+  results.scenarios[0].turns[1].taken_share = 0.512;
+  EXPECT_NE(forward_text(results).find("a timer took 50.0–51.2 % of the forwarder's CPU"),
+            std::string::npos);
+  EXPECT_EQ(forward_json(results)["scenarios"][0]["turns"][0]["forwarder_cpu_taken"], 0.5);
+}
+
 TEST(Report, DrawsNothingOfNothing) {
   EXPECT_EQ(gnuplot_script({}, "svg", "x"), "");
   const std::string script = gnuplot_script(sample(), "svg", "x.svg");

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <limits>
+#include <map>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -135,11 +139,68 @@ void append_places(const ScenarioResult& scenario, Cells& lines) {
   }
 }
 
+// In which state the generator's and the forwarder's CPU were, and how many turns were made again because it changed.
+void append_distances(const ScenarioResult& scenario, Cells& lines) {
+  struct Seen {
+    std::string repetitions;
+    double least_ns = std::numeric_limits<double>::max(), most_ns = 0;
+  };
+  std::map<CpuDistance, Seen> seen;
+  std::string moved;
+  uint32_t repeats = 0;
+  for (const Turn& turn : scenario.turns) {
+    repeats += turn.repeats;
+    if (!turn.distance) continue;
+    if (turn.distance->moved) {
+      moved += fmt::format("{}{} in repetition {}", moved.empty() ? "" : ", ", turn.dut, turn.pair);
+      continue;
+    }
+    Seen& state = seen[turn.distance->distance];
+    const std::string number = fmt::to_string(turn.pair);
+    if (!state.repetitions.ends_with(number)) {
+      state.repetitions += (state.repetitions.empty() ? "" : ", ") + number;
+    }
+    state.least_ns = std::min(state.least_ns, turn.distance->least_line_ns);
+    state.most_ns = std::max(state.most_ns, turn.distance->most_line_ns);
+  }
+  for (const auto& [distance, state] : seen) {
+    lines.push_back(
+        fmt::format("{}: the generator's and the forwarder's CPU were {} ({:.0f}–{:.0f} ns for a "
+                    "cache line) in "
+                    "repetition {}",
+                    scenario.scenario.label, to_string(distance), state.least_ns, state.most_ns,
+                    state.repetitions));
+  }
+  if (!moved.empty()) {
+    lines.push_back(fmt::format("{}: the hypervisor moved the CPUs meanwhile: {}",
+                                scenario.scenario.label, moved));
+  }
+  if (repeats != 0) {
+    lines.push_back(fmt::format("{}: {} turns were thrown away since it did",
+                                scenario.scenario.label, repeats));
+  }
+}
+
+void append_shares(const ScenarioResult& scenario, Cells& lines) {
+  double least = 1, most = 0;
+  for (const Turn& turn : scenario.turns) {
+    if (!turn.taken_share) continue;
+    least = std::min(least, *turn.taken_share);
+    most = std::max(most, *turn.taken_share);
+  }
+  if (most == 0) return;
+  lines.push_back(fmt::format(
+      "{}: a timer took {:.1f}–{:.1f} % of the forwarder's CPU, and what it costs to enter it",
+      scenario.scenario.label, 100 * least, 100 * most));
+}
+
 // Less loss than this when flooded: the device took what there was.
 constexpr double kNotFlooded = 0.005;
 
 void append_limits(const ForwardResults& results, Cells& lines) {
   for (const ScenarioResult& scenario : results.scenarios) {
+    append_shares(scenario, lines);
+    append_distances(scenario, lines);
     append_places(scenario, lines);
     for (const Summary& summary : scenario.summaries) {
       uint32_t pdr_limited = 0, flood_limited = 0, unconfirmed = 0;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "starocean/base/clock.h"
+#include "starocean/bench/cpu_thief.h"
 
 namespace starocean::bench {
 namespace {
@@ -33,7 +34,8 @@ class TurnRun {
   Status set_up();  // the wires: must work
   Status start_device();
   Status measure(Turn& turn);
-  const Turn& counted() const { return counted_; }
+  // Into `turn`, whatever became of it.
+  void finish(Turn& turn) const;
 
  private:
   Result<Trial> trial(double pps, double seconds);
@@ -42,6 +44,7 @@ class TurnRun {
   Status measure_rates(Turn& turn);
   Status measure_delays(Turn& turn);
   Status soak(Turn& turn);
+  Status take_cpu_away();
   uint32_t mtu() const {
     constexpr uint32_t kEthernet = 1500, kHeaderAndFcs = 18;
     return std::max(kEthernet, traffic_.longest_frame_bytes() - kHeaderAndFcs);
@@ -56,7 +59,9 @@ class TurnRun {
   std::unique_ptr<ForwardRig> rig_;
   std::unique_ptr<TrialRunner> runner_;
   std::unique_ptr<Dut> dut_;  // ends before its wires go
-  Turn counted_;              // sums over all trials
+  std::optional<CpuThief> thief_;
+  uint64_t thief_since_ns_ = 0;
+  Turn counted_;  // sums over all trials
 };
 
 Status TurnRun::set_up() {
@@ -96,10 +101,25 @@ Status TurnRun::start_device() {
     const Status alive = dut_->health();
     return alive ? forwarding : alive;
   }
-  return dut_->learns() ? runner_->teach() : Status{};
+  Status ready = dut_->learns() ? runner_->teach() : Status{};
+  return ready ? take_cpu_away() : ready;
+}
+
+Status TurnRun::take_cpu_away() {
+  if (options_.forwarder_share >= 1) return {};
+  auto thief = CpuThief::create(options_.placement.forwarder_cpu, options_.forwarder_share);
+  if (!thief) return fail(thief.error());
+  thief_.emplace(std::move(*thief));
+  thief_since_ns_ = monotonic_ns();
+  return {};
 }
 
 Result<Trial> TurnRun::trial(double pps, double seconds) {
+  auto distance =
+      measure_distance(options_.placement.generator_cpu, options_.placement.forwarder_cpu);
+  if (!distance) return fail(distance.error());
+  if (!counted_.distance) counted_.distance.emplace();
+  counted_.distance->add(*distance);
   auto trial = runner_->run(pps, seconds);
   if (!trial) return trial;
   if (Status alive = dut_->health(); !alive) return fail(alive.error());
@@ -210,7 +230,32 @@ Status TurnRun::measure(Turn& turn) {
   return measured;
 }
 
+void TurnRun::finish(Turn& turn) const {
+  turn.trials = counted_.trials;
+  turn.frames_verified = counted_.frames_verified;
+  turn.corrupted = counted_.corrupted;
+  turn.duplicates = counted_.duplicates;
+  turn.reordered = counted_.reordered;
+  turn.least_share_in = counted_.least_share_in;
+  turn.least_share_end = counted_.least_share_end;
+  turn.stolen_s = counted_.stolen_s;
+  turn.distance = counted_.distance;
+  if (!thief_) return;
+  turn.taken_share = static_cast<double>(thief_->taken_ns()) /
+                     static_cast<double>(monotonic_ns() - thief_since_ns_);
+}
+
 }  // namespace
+
+void TurnDistance::add(const CpuDistanceFound& found) {
+  if (most_line_ns == 0) {
+    distance = found.distance;
+    least_line_ns = found.line_ns;
+  }
+  moved = moved || found.distance != distance;
+  least_line_ns = std::min(least_line_ns, found.line_ns);
+  most_line_ns = std::max(most_line_ns, found.line_ns);
+}
 
 int receive_cpu_of(const TurnOptions& options) {
   if (options.receive_cpu >= 0) return options.receive_cpu;
@@ -230,17 +275,9 @@ Result<Turn> measure_turn(const TurnOptions& options, DutInfo& info) {
   if (!done) {
     turn.failure = done.error().message();
   }
-  const Turn& counted = run.counted();
+  run.finish(turn);
   turn.failure_code = done ? 0 : done.error().code();
   turn.dut = info.name;
-  turn.trials = counted.trials;
-  turn.frames_verified = counted.frames_verified;
-  turn.corrupted = counted.corrupted;
-  turn.duplicates = counted.duplicates;
-  turn.reordered = counted.reordered;
-  turn.least_share_in = counted.least_share_in;
-  turn.least_share_end = counted.least_share_end;
-  turn.stolen_s = counted.stolen_s;
   turn.wall_s = seconds_of(monotonic_ns() - began_ns);
   return turn;
 }

@@ -26,6 +26,7 @@ struct TurnOptions {
   // Where to begin the searches: 0, or what an earlier turn has found.
   double pdr_guess_pps = 0;
   double ndr_guess_pps = 0;
+  double forwarder_share = 1;  // of its CPU; the rest is taken away (cpu_thief.h)
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const std::string&)> progress;  // one short line about what is going on
 };

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "starocean/bench/cpu_thief.h"
 #include "starocean/control/version.h"
 
 namespace starocean::bench {
@@ -36,6 +37,18 @@ std::string megabytes(const std::string& kilobytes) {
   uint64_t value = 0;
   std::istringstream(kilobytes) >> value;
   return fmt::format("{} MiB", value / 1024);
+}
+
+std::string forwarder_text(const ForwardOptions& options) {
+  std::string text = fmt::format("CPU {}", options.placement.forwarder_cpu);
+  if (options.forwarder_share < 1) {
+    text += fmt::format(
+        ", of which {:.0f} % are left to it: a timer there takes the rest, a piece of every {} µs, "
+        "so "
+        "that the device is the limit and not the generator; rates are of this slower CPU",
+        options.forwarder_share * 100, kThiefPeriodNs / 1000);
+  }
+  return text;
 }
 
 }  // namespace
@@ -71,7 +84,7 @@ Settings describe_method(const ForwardOptions& options) {
        fmt::format("in sink0's driver, on CPU {}: every frame's sequence, order, checksums "
                    "and bytes, by flow",
                    at.checker_cpu)},
-      {"forwarder", fmt::format("CPU {}", at.forwarder_cpu)},
+      {"forwarder", forwarder_text(options)},
       {"receive processing",
        options.receive_cpu >= 0
            ? fmt::format("of in0 on CPU {}", options.receive_cpu)

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "starocean/bench/cpu_thief.h"
 #include "starocean/bench/dut.h"
 #include "starocean/bench/forward_bench.h"
 #include "starocean/bench/forward_report.h"
@@ -35,6 +36,7 @@ struct ForwardWords {
   std::string order = "random";
   double loss_percent = 0.1;
   double precision_percent = 1;
+  double share_percent = 100;
   bool quick = false;
   bool no_ndr = false;
   std::string out_directory;
@@ -72,6 +74,8 @@ std::string command_of(const ForwardWords& words) {
   if (options.measures.soak_seconds > 0) {
     text += fmt::format(" --soak {}", options.measures.soak_seconds);
   }
+  if (options.forwarder_share < 1)
+    text += fmt::format(" --forwarder-share {}", words.share_percent);
   if (options.receive_cpu >= 0) text += fmt::format(" --receive-cpu {}", options.receive_cpu);
   return text;
 }
@@ -81,6 +85,7 @@ void apply(ForwardWords& words) {
   options.duts = words.duts;
   options.loss_ratio = words.loss_percent / kPercent;
   options.precision = words.precision_percent / kPercent;
+  options.forwarder_share = words.share_percent / kPercent;
   options.random_order = words.order == "random";
   options.command = command_of(words);
   for (const std::string& text : words.scenarios) {
@@ -200,6 +205,14 @@ void add_options(CLI::App& command, ForwardWords& words) {
           "Receive processing of in0 (the generator's; for what is in the kernel, the forwarder's)")
       ->type_name("CPU")
       ->check(CLI::Range(0, 1023), "");
+  command
+      .add_option(
+          "--forwarder-share", words.share_percent,
+          "Of the forwarder's CPU: a timer takes the rest of it away, so that the device is the\n"
+          "limit and not the generator")
+      ->type_name("PERCENT")
+      ->check(CLI::Range(bench::kLeastCpuShare * kPercent, kPercent), "")
+      ->capture_default_str();
   command.add_option("--out", words.out_directory, "Write forward.json, .md, .svg and .png there")
       ->type_name("DIR");
   command.add_option("--out-name", words.out_name, "Name of these files, without extension")

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What cpu_thief.bpf.c and its user space (starocean/bench/cpu_thief.cc) share. Included by C for BPF and by C++. */
+#ifndef STAROCEAN_BPF_CPU_THIEF_H
+#define STAROCEAN_BPF_CPU_THIEF_H
+
+#include <linux/types.h>
+
+struct cpu_thief_control {
+	__u64 period_ns;
+	__u64 take_ns; /* of each period; 0 ends it */
+};
+
+struct cpu_thief_state {
+	__u64 due_ns;   /* when the coming period begins */
+	__u64 taken_ns; /* so far */
+	__u64 periods;
+};
+
+#endif
