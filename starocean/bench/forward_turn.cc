@@ -74,6 +74,9 @@ Status TurnRun::set_up() {
                                      .stop = options_.stop});
   if (!runner) return fail(runner.error());
   runner_ = std::move(*runner);
+  counted_.engine = runner_->engine().name;
+  counted_.engine_text = to_text(runner_->engine());
+  counted_.engine_reason = runner_->engine().reason;
   return {};
 }
 
@@ -233,6 +236,9 @@ Result<Turn> measure_turn(const TurnOptions& options, DutInfo& info) {
   const Turn& counted = run.counted();
   turn.failure_code = done ? 0 : done.error().code();
   turn.dut = info.name;
+  turn.engine = counted.engine;
+  turn.engine_text = counted.engine_text;
+  turn.engine_reason = counted.engine_reason;
   turn.trials = counted.trials;
   turn.frames_verified = counted.frames_verified;
   turn.corrupted = counted.corrupted;
