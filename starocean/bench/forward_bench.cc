@@ -17,7 +17,6 @@
 #include "starocean/bench/cpu_thief.h"
 #include "starocean/bench/dut.h"
 #include "starocean/bench/forward_turn.h"
-#include "starocean/bench/generator.h"
 #include "starocean/bench/machine.h"
 #include "starocean/bench/scratch_directory.h"
 #include "starocean/bench/traffic_parse.h"
@@ -288,13 +287,7 @@ Result<Scenario> parse_scenario(const std::string& text) {
     return fail(what, fmt::format("there can be {} flows at most", kMaxFlows), kRemedy, EINVAL);
   }
   scenario.flows = static_cast<uint32_t>(*count);
-  const TrafficSpec traffic = traffic_of(scenario, true);
-  if (Status good = check(traffic); !good) return fail(good.error().in(what));
-  if (traffic.longest_frame_bytes() > kMaxLiveFrameBytes) {
-    return fail(what,
-                fmt::format("the generator makes frames of {} bytes at most", kMaxLiveFrameBytes),
-                "use shorter frames", EINVAL);
-  }
+  if (Status good = check(traffic_of(scenario, true)); !good) return fail(good.error().in(what));
   return scenario;
 }
 

@@ -116,6 +116,8 @@ Json json_of(const Turn& turn) {
       {"pair", turn.pair},
       {"dut", turn.dut},
       {"failure", turn.failure},
+      {"engine", turn.engine},
+      {"engine_reason", turn.engine_reason},
       {"trials", turn.trials},
       {"frames_verified", turn.frames_verified},
       {"corrupted", turn.corrupted},

@@ -108,8 +108,11 @@ struct TurnDistance {
 struct Turn {
   uint32_t pair = 0;  // repetition, from 1
   std::string dut;
-  std::string failure;   // why it could not be measured, or not to the end; empty: all is well
-  int failure_code = 0;  // errno: ENOENT if it is not installed, EINTR if interrupted
+  std::string failure;        // why it could not be measured, or not to the end; empty: all is well
+  int failure_code = 0;       // errno: ENOENT if it is not installed, EINTR if interrupted
+  std::string engine;         // of the generator: "bpf-live-frames" or "af-xdp"
+  std::string engine_text;    // "AF_XDP, copy mode, multi-buffer, queue 0"
+  std::string engine_reason;  // why this one
   std::optional<Trial> flood;
   std::optional<RateFound> pdr;
   std::optional<RateFound> ndr;

@@ -26,6 +26,10 @@ TEST(Scenario, IsReadFromAWord) {
   EXPECT_EQ(full->flows, 1'000'000u);
   EXPECT_EQ(full->pairs, 2u);
   EXPECT_EQ(full->label, "imix@1M");
+  const auto jumbo = parse_scenario("9018@16");
+  ASSERT_TRUE(jumbo) << jumbo.error().message();
+  EXPECT_EQ(jumbo->frame_bytes, std::vector<uint32_t>{9018});
+  EXPECT_TRUE(parse_scenario("9618@1k"));  // the longest there is
   for (const uint32_t flows : {1u, 2u, 3u, 1000u, 999'999u, 1u << 20}) {
     EXPECT_TRUE(parse_scenario("1518@" + std::to_string(flows))) << flows;
   }
@@ -33,7 +37,7 @@ TEST(Scenario, IsReadFromAWord) {
 
 TEST(Scenario, IsRefusedWithAReason) {
   for (const char* text : {"", "64", "@", "64@", "@1k", "64@0", "60@1", "64@2M", "64@1kx",
-                           "64@1kx0", "64@1kx9999", "64@-1", "potato@1k", "99999@1"}) {
+                           "64@1kx0", "64@1kx9999", "64@-1", "potato@1k", "9619@1", "99999@1"}) {
     const auto scenario = parse_scenario(text);
     ASSERT_FALSE(scenario) << text;
     EXPECT_NE(scenario.error().message().find(text), std::string::npos);
@@ -128,6 +132,24 @@ TEST(Report, NamesWhatIsMissing) {
   EXPECT_EQ(json["duts"][4]["available"], false);
   EXPECT_TRUE(json["scenarios"][0]["summary"][4]["pdr_pps"].is_null());
   EXPECT_EQ(json["scenarios"][0]["turns"].size(), 8u);
+}
+
+TEST(Report, SaysWhatSent) {
+  ForwardResults results = sample();
+  EXPECT_EQ(forward_text(results).find("Sent by"), std::string::npos);  // nobody knows
+  for (Turn& turn : results.scenarios[0].turns) {
+    turn.engine = "af-xdp";
+    turn.engine_text = "AF_XDP, copy mode";
+    turn.engine_reason = "the frames are long";
+  }
+  const char* const said = "Sent by AF_XDP, copy mode: the frames are long.";
+  const std::string text = forward_text(results);
+  ASSERT_NE(text.find(said), std::string::npos) << text;
+  EXPECT_EQ(text.find("Sent by"), text.rfind("Sent by")) << text;  // once, not turn by turn
+  EXPECT_NE(forward_markdown(results, "").find(said), std::string::npos);
+  const auto json = forward_json(results);
+  EXPECT_EQ(json["scenarios"][0]["turns"][7]["engine"], "af-xdp");
+  EXPECT_EQ(json["scenarios"][0]["turns"][7]["engine_reason"], "the frames are long");
 }
 
 TEST(Report, SaysWhenTheDeviceWasNotFlooded) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -74,6 +75,17 @@ std::string heading(const ScenarioResult& result) {
                      counted(result.scenario.pairs, "repetition"));
 }
 
+// Of the generator; one, unless the machine changed under way.
+std::string engines(const ScenarioResult& result) {
+  std::set<std::string> found;
+  for (const Turn& turn : result.turns) {
+    if (!turn.engine.empty()) {
+      found.insert(fmt::format(" Sent by {}: {}.", turn.engine_text, turn.engine_reason));
+    }
+  }
+  return fmt::format("{}", fmt::join(found, ""));
+}
+
 std::string verified(const ScenarioResult& result) {
   uint64_t frames = 0, corrupted = 0, duplicates = 0, reordered = 0;
   for (const Summary& summary : result.summaries) {
@@ -82,9 +94,9 @@ std::string verified(const ScenarioResult& result) {
     duplicates += summary.duplicates;
     reordered += summary.reordered;
   }
-  return fmt::format("{} frames checked: {} corrupted, {} duplicated, {} out of order.",
+  return fmt::format("{} frames checked: {} corrupted, {} duplicated, {} out of order.{}",
                      control::grouped(frames), control::grouped(corrupted),
-                     control::grouped(duplicates), control::grouped(reordered));
+                     control::grouped(duplicates), control::grouped(reordered), engines(result));
 }
 
 // What is wrong with single devices: those that could not be measured first.

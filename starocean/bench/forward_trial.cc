@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "starocean/base/clock.h"
-#include "starocean/bench/generator.h"
 #include "starocean/bench/receiver.h"
 
 namespace starocean::bench {
@@ -93,7 +92,7 @@ tl::unexpected<Error> interrupted() {
 }
 
 struct TrialRunner::State {
-  State(Options wanted, Receiver checker, Generator sender)
+  State(Options wanted, Receiver checker, std::unique_ptr<SendEngine> sender)
       : options(std::move(wanted)), receiver(std::move(checker)), generator(std::move(sender)) {}
 
   struct CpuMark {
@@ -104,13 +103,13 @@ struct TrialRunner::State {
   CpuMark mark() const;
   CpuUse between(const CpuMark& before, const CpuMark& after) const;
   bool stopping() const { return options.stop != nullptr && *options.stop; }
-  Status send(Generator& from, const Load& load) const;
+  Status send(SendEngine& from, const Load& load) const;
   void wait_for_residual(uint64_t generated) const;
   Status teach_one_way(bool forwards);
 
   Options options;
   Receiver receiver;
-  Generator generator;
+  std::unique_ptr<SendEngine> generator;
   Watched watched;
   uint32_t stream = kFirstStream;
 };
@@ -139,7 +138,7 @@ CpuUse TrialRunner::State::between(const CpuMark& before, const CpuMark& after) 
 }
 
 // Until the run is over.
-Status TrialRunner::State::send(Generator& from, const Load& load) const {
+Status TrialRunner::State::send(SendEngine& from, const Load& load) const {
   if (stopping()) return interrupted();
   if (Status started = from.start(load); !started) return started;
   uint64_t longest_ns = load.duration_ns;
@@ -188,7 +187,7 @@ Status TrialRunner::State::teach_one_way(bool forwards) {
     checker.emplace(std::move(*made));
   }
   const auto inside = from.enter();
-  auto teacher = Generator::create(
+  auto teacher = SendEngine::make(
       {.device = from_device, .traffic = traffic, .cpu = options.placement.generator_cpu});
   if (!teacher) return fail(teacher.error());
   Receiver& counter = forwards ? receiver : *checker;
@@ -196,7 +195,7 @@ Status TrialRunner::State::teach_one_way(bool forwards) {
   size_t taught = 0;
   counter.reset(0);
   for (const double pps : kTeachingPps) {
-    if (Status sent = send(*teacher, {.frames_per_second = pps, .count = count}); !sent) {
+    if (Status sent = send(**teacher, {.frames_per_second = pps, .count = count}); !sent) {
       return sent;
     }
     std::this_thread::sleep_for(std::chrono::nanoseconds(kQuietNs));
@@ -228,13 +227,17 @@ Result<std::unique_ptr<TrialRunner>> TrialRunner::create(const Options& options)
   if (!receiver) return fail(receiver.error());
   auto generator = [&] {
     const auto inside = rig.sender().enter();
-    return Generator::create({.device = ForwardRig::kGenerator,
-                              .traffic = options.traffic,
-                              .cpu = options.placement.generator_cpu});
+    return SendEngine::make({.device = ForwardRig::kGenerator,
+                             .traffic = options.traffic,
+                             .cpu = options.placement.generator_cpu});
   }();
   if (!generator) return fail(generator.error());
   return std::unique_ptr<TrialRunner>(new TrialRunner(
       std::make_unique<State>(options, std::move(*receiver), std::move(*generator))));
+}
+
+const EngineInfo& TrialRunner::engine() const {
+  return state_->generator->info();
 }
 
 void TrialRunner::watch(Watched watched) {
@@ -248,7 +251,7 @@ Status TrialRunner::wait_until_forwarding(uint64_t timeout_ms) {
   while (monotonic_ns() < deadline_ns) {
     state_->receiver.reset(0);
     if (Status sent =
-            state_->send(state_->generator, {.frames_per_second = kPps, .count = kFrames});
+            state_->send(*state_->generator, {.frames_per_second = kPps, .count = kFrames});
         !sent) {
       return sent;
     }
@@ -275,9 +278,9 @@ Result<Trial> TrialRunner::run(double pps, double seconds) {
   state.receiver.reset(load.stream);
   const DutCounts counts_before = state.watched.counts ? state.watched.counts() : DutCounts{};
   const State::CpuMark before = state.mark();
-  if (Status sent = state.send(state.generator, load); !sent) return fail(sent.error());
+  if (Status sent = state.send(*state.generator, load); !sent) return fail(sent.error());
   const State::CpuMark after = state.mark();
-  const SendReport sent = state.generator.read();
+  const SendReport sent = state.generator->read();
   state.wait_for_residual(sent.generated);
   const DutCounts counts_after = state.watched.counts ? state.watched.counts() : DutCounts{};
   const ReceiveReport got = state.receiver.read();

@@ -2,7 +2,7 @@
 // every one that comes out is checked.
 //
 // Offered is what the generator handed to its device; a frame that found the ring of in0 full (256 frames,
-// the veth's receive ring) is lost like any other. The rate counts from the first frame to the last. After
+// the veth's receive ring) is lost like any other. Switches are taught with the shortest frames, whatever is measured. The rate counts from the first frame to the last. After
 // the last, a trial waits until nothing has come for 60 ms, 2 s at most (RFC 2544, section 23: 2 s).
 #pragma once
 
@@ -14,6 +14,7 @@
 #include "starocean/base/result.h"
 #include "starocean/bench/forward_results.h"
 #include "starocean/bench/forward_rig.h"
+#include "starocean/bench/send_engine.h"
 #include "starocean/bench/traffic_spec.h"
 
 namespace starocean::bench {
@@ -39,6 +40,9 @@ class TrialRunner {
   // Attaches the checker to the sink.
   static Result<std::unique_ptr<TrialRunner>> create(const Options& options);
   ~TrialRunner();
+
+  // What sends: AF_XDP where frames are longer than live frames can be (send_engine.h).
+  const EngineInfo& engine() const;
 
   // Of the device under test, once it runs and the rig is held.
   struct Watched {

@@ -79,6 +79,9 @@ Status TurnRun::set_up() {
                                      .stop = options_.stop});
   if (!runner) return fail(runner.error());
   runner_ = std::move(*runner);
+  counted_.engine = runner_->engine().name;
+  counted_.engine_text = to_text(runner_->engine());
+  counted_.engine_reason = runner_->engine().reason;
   return {};
 }
 
@@ -231,6 +234,9 @@ Status TurnRun::measure(Turn& turn) {
 }
 
 void TurnRun::finish(Turn& turn) const {
+  turn.engine = counted_.engine;
+  turn.engine_text = counted_.engine_text;
+  turn.engine_reason = counted_.engine_reason;
   turn.trials = counted_.trials;
   turn.frames_verified = counted_.frames_verified;
   turn.corrupted = counted_.corrupted;

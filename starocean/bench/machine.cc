@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "starocean/bench/cpu_thief.h"
+#include "starocean/bench/generator.h"
 #include "starocean/control/version.h"
 
 namespace starocean::bench {
@@ -79,7 +80,9 @@ Settings describe_method(const ForwardOptions& options) {
       {"wires", "gen0 → in0 [device under test] out0 → sink0; veth, one queue"},
       {"mode", "AF_XDP in copy mode: veth has no zero-copy"},
       {"generator",
-       fmt::format("CPU {}, BPF live frames, open loop, CLOCK_MONOTONIC", at.generator_cpu)},
+       fmt::format("CPU {}, BPF live frames, for frames beyond {} bytes AF_XDP, open loop, "
+                   "CLOCK_MONOTONIC",
+                   at.generator_cpu, kMaxLiveFrameBytes)},
       {"checker",
        fmt::format("in sink0's driver, on CPU {}: every frame's sequence, order, checksums "
                    "and bytes, by flow",

@@ -20,6 +20,7 @@ class Engine : public SendEngine {
       : SendEngine(std::move(info)), generator_(std::move(generator)) {}
   Status start(const Load& load) override { return generator_.start(load); }
   bool running() const override { return generator_.running(); }
+  bool wait(uint64_t timeout_ms) override { return generator_.wait(timeout_ms); }
   void stop() override { generator_.stop(); }
   SendReport read() const override { return generator_.read(); }
   Status outcome() const override { return generator_.outcome(); }

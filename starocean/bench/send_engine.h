@@ -51,6 +51,7 @@ class SendEngine {
   virtual ~SendEngine() = default;
   virtual Status start(const Load& load) = 0;
   virtual bool running() const = 0;
+  virtual bool wait(uint64_t timeout_ms) = 0;
   virtual void stop() = 0;
   virtual SendReport read() const = 0;
   virtual Status outcome() const = 0;
