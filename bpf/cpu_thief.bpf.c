@@ -1,36 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * Takes a part of one CPU's time away from whatever runs there: a timer of that CPU, in whose softirq a loop looks at
- * the clock until the part is over. The periods follow a schedule: what one takes too long, the next takes less.
+ * Takes a part of one CPU's time away from whatever runs there: attached to a perf event of that CPU, its clock, it looks at
+ * the clock until its part of a period is over. It runs in the clock's interrupt, so that nothing on that CPU is
+ * scheduled differently for it; a softirq's time would soon be a thread's (ksoftirqd), for which the scheduler takes the
+ * CPU away for milliseconds.
  *
- * Sources: kernel/bpf/helpers.c of Linux 6.18 (bpf_timer_*, BPF_F_TIMER_CPU_PIN since 6.7), bpf-helpers(7).
+ * Source: kernel/events/core.c of Linux 6.18 (perf_swevent_hrtimer).
  */
 #include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
 #include <bpf/bpf_helpers.h>
 
 #include "cpu_thief.h"
 
-#define CLOCK_MONOTONIC 1
-#define ROUNDS 8192 /* of reading the clock, 20 ns and more each: what a period takes is over before */
+#define ROUNDS 8192 /* of reading the clock, 20 ns and more each: what is to be taken is over before */
 
-/* Debian 12's header is of Linux 6.1. */
-#ifndef BPF_F_TIMER_ABS
-#define BPF_F_TIMER_ABS (1ULL << 0)
-#endif
-#define TIMER_CPU_PIN (1ULL << 1) /* BPF_F_TIMER_CPU_PIN */
-
-struct slot {
-	struct bpf_timer timer;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__type(key, __u32);
-	__type(value, struct slot);
-	__uint(max_entries, 1);
-} slots SEC(".maps");
-
-volatile struct cpu_thief_control control = {};
+volatile __u64 take_ns = 0; /* of each period */
 struct cpu_thief_state state = {};
 
 struct until {
@@ -44,42 +29,16 @@ static long look_at_clock(__u32 round, struct until *until)
 	return until->now >= until->end;
 }
 
-static int take(void *map, __u32 *key, struct slot *slot)
+SEC("perf_event")
+int cpu_thief(struct bpf_perf_event_data *context)
 {
-	__u64 began = bpf_ktime_get_ns(), period = control.period_ns, taken = control.take_ns;
-	struct until until = {.now = began};
+	__u64 began = bpf_ktime_get_ns();
+	struct until until = {.now = began, .end = began + take_ns};
 
-	if (!taken)
-		return 0;
-	/* After a time without timers (the hypervisor had the CPU) the schedule begins anew. */
-	if (began > state.due_ns + period)
-		state.due_ns = began;
-	until.end = state.due_ns + taken;
 	bpf_loop(ROUNDS, look_at_clock, &until, 0);
 	state.taken_ns += until.now - began;
-	state.periods++;
-	state.due_ns += period;
-	bpf_timer_start(&slot->timer, state.due_ns, BPF_F_TIMER_ABS | TIMER_CPU_PIN);
-	return 0;
-}
-
-/* To be run on the CPU that is meant: the timer stays there. */
-SEC("syscall")
-int cpu_thief_begin(void *context)
-{
-	__u32 zero = 0;
-	struct slot *slot = bpf_map_lookup_elem(&slots, &zero);
-	long error;
-
-	if (!slot)
-		return -1;
-	error = bpf_timer_init(&slot->timer, &slots, CLOCK_MONOTONIC);
-	if (!error)
-		error = bpf_timer_set_callback(&slot->timer, take);
-	if (error)
-		return (int)error;
-	state.due_ns = bpf_ktime_get_ns() + control.period_ns;
-	return (int)bpf_timer_start(&slot->timer, state.due_ns, BPF_F_TIMER_ABS | TIMER_CPU_PIN);
+	state.pieces++;
+	return 0; /* no sample */
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

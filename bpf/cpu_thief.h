@@ -5,15 +5,9 @@
 
 #include <linux/types.h>
 
-struct cpu_thief_control {
-	__u64 period_ns;
-	__u64 take_ns; /* of each period; 0 ends it */
-};
-
 struct cpu_thief_state {
-	__u64 due_ns;   /* when the coming period begins */
 	__u64 taken_ns; /* so far */
-	__u64 periods;
+	__u64 pieces;
 };
 
 #endif

@@ -1,11 +1,11 @@
 #include "starocean/bench/cpu_thief.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <sched.h>
+#include <linux/perf_event.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -23,31 +23,29 @@ struct DestroySkeleton {
   void operator()(cpu_thief_bpf* skeleton) const { cpu_thief_bpf__destroy(skeleton); }
 };
 
-// Runs the program on that CPU. 0, or a negative errno.
-int begin_on(int cpu, int program_fd) {
-  int outcome = 0;
-  std::thread([&] {
-    cpu_set_t only;
-    CPU_ZERO(&only);
-    CPU_SET(static_cast<size_t>(cpu), &only);
-    if (sched_setaffinity(0, sizeof only, &only) != 0) {
-      outcome = -errno;
-      return;
-    }
-    LIBBPF_OPTS(bpf_test_run_opts, options);
-    outcome = bpf_prog_test_run_opts(program_fd, &options);
-    if (outcome == 0) outcome = static_cast<int>(options.retval);
-  }).join();
-  return outcome;
+// The clock of a CPU as a perf event, an overflow each period. Its descriptor, or a negative errno.
+int open_clock(int cpu) {
+  perf_event_attr attributes{};
+  attributes.type = PERF_TYPE_SOFTWARE;
+  attributes.size = sizeof attributes;
+  attributes.config = PERF_COUNT_SW_CPU_CLOCK;
+  attributes.sample_period = kThiefPeriodNs;
+  constexpr pid_t kEverybody = -1;
+  constexpr int kNoGroup = -1;
+  const long fd =
+      syscall(SYS_perf_event_open, &attributes, kEverybody, cpu, kNoGroup, PERF_FLAG_FD_CLOEXEC);
+  return fd < 0 ? -errno : static_cast<int>(fd);
 }
+
+struct DestroyLink {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
 
 }  // namespace
 
 struct CpuThief::State {
-  ~State() {
-    if (skeleton && skeleton->bss != nullptr) skeleton->bss->control.take_ns = 0;
-  }
   std::unique_ptr<cpu_thief_bpf, DestroySkeleton> skeleton;
+  std::unique_ptr<bpf_link, DestroyLink> link;  // closes the event
 };
 
 CpuThief::CpuThief(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -64,14 +62,19 @@ Result<CpuThief> CpuThief::create(int cpu, double share) {
   xsk::steering::route_libbpf_messages();
   state->skeleton.reset(cpu_thief_bpf__open_and_load());
   if (!state->skeleton) return refuse_program(kWhat, errno);
-  auto& control = state->skeleton->bss->control;
-  control.period_ns = kThiefPeriodNs;
-  control.take_ns = static_cast<uint64_t>(static_cast<double>(kThiefPeriodNs) * (1 - share));
-  const int error = begin_on(cpu, bpf_program__fd(state->skeleton->progs.cpu_thief_begin));
-  if (error == -EINVAL) {
-    return fail(kWhat, "the kernel keeps no timer on one CPU", "Linux 6.7 and later do", EINVAL);
+  state->skeleton->bss->take_ns =
+      static_cast<uint64_t>(static_cast<double>(kThiefPeriodNs) * (1 - share));
+  const int clock_fd = open_clock(cpu);
+  if (clock_fd < 0) {
+    return fail_system(fmt::format("{}, {}", kWhat, cpu), -clock_fd,
+                       "perf events of a whole CPU need CAP_PERFMON");
   }
-  if (error != 0) return fail_system(kWhat, -error);
+  state->link.reset(bpf_program__attach_perf_event(state->skeleton->progs.cpu_thief, clock_fd));
+  if (!state->link) {
+    const int error = errno;
+    close(clock_fd);
+    return fail_system(kWhat, error, "the kernel must be built with CONFIG_BPF_EVENTS");
+  }
   return CpuThief(std::move(state));
 }
 
@@ -80,7 +83,7 @@ uint64_t CpuThief::taken_ns() const {
 }
 
 uint64_t CpuThief::pieces() const {
-  return *const_cast<volatile __u64*>(&state_->skeleton->bss->state.periods);
+  return *const_cast<volatile __u64*>(&state_->skeleton->bss->state.pieces);
 }
 
 }  // namespace starocean::bench

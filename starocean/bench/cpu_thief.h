@@ -2,9 +2,9 @@
 // CPUs alone, a generator that also checks what comes back can be slower than the device under test; with part of the
 // device's CPU gone, the device is the limit again, and what is left of its CPU is known.
 //
-// A kernel timer on that CPU takes `1 - share` of every 100 us in its softirq (bpf/cpu_thief.bpf.c). User programs, their
-// system calls and kernel threads lose the time; hard interrupts do not. Cache contents stay: it touches one line. Entering
-// the timer costs some microseconds more, which are not counted.
+// The interrupt of that CPU's clock takes `1 - share` of every 100 us (bpf/cpu_thief.bpf.c). Everything on that CPU loses
+// the time, and nothing is scheduled differently. Cache contents stay: it touches one line. Entering the interrupt costs
+// some microseconds more, which are not counted.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ inline constexpr uint64_t kThiefPeriodNs =
 inline constexpr double kLeastCpuShare = 0.1;  // left; less is refused
 
 // Control thread. Takes from create() until it is destroyed, or the process ends.
-// Privileges: CAP_BPF, CAP_PERFMON; Linux 6.7.
+// Privileges: CAP_BPF, CAP_PERFMON.
 class CpuThief {
  public:
   // `share` of `cpu` is left, from kLeastCpuShare to less than 1.

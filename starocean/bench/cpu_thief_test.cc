@@ -33,18 +33,14 @@ TEST(CpuThief, TakesWhatWasAskedForUntilItEnds) {
   uint64_t taken_ns = 0;
   {
     const auto thief = CpuThief::create(last_cpu(), 0.5);
-    if (!thief && thief.error().code() == EINVAL) {
-      GTEST_SKIP() << thief.error().message();
-    }
     ASSERT_TRUE(thief) << thief.error().message();
     while (thief->pieces() < 500 && monotonic_ns() - began_ns < 10 * kNsPerSecond) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     ASSERT_GE(thief->pieces(), 500U);
     taken_ns = thief->taken_ns();
-    // A piece is half a period, or what was left of it when the timer came late; more only if the hypervisor took
-    // the CPU in its middle.
-    EXPECT_GT(taken_ns, 0U);
+    // A piece is half a period; more only if the hypervisor took the CPU in its middle.
+    EXPECT_GE(taken_ns, thief->pieces() * kThiefPeriodNs / 2 - kThiefPeriodNs);
     EXPECT_LE(taken_ns, monotonic_ns() - began_ns);
   }
   // Its program is gone with it, so a second one can begin at once.

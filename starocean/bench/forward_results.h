@@ -128,7 +128,8 @@ struct Turn {
   double least_share_end = 1;  // of at_end.share
   double stolen_s = 0;         // by the hypervisor, on both CPUs
   double wall_s = 0;
-  std::optional<double> taken_share;  // of the forwarder's CPU, by a timer; entering it not counted
+  std::optional<double>
+      taken_share;  // of the forwarder's CPU, by an interrupt; entering it not counted
   std::optional<TurnDistance> distance;
   uint32_t repeats = 0;  // that were thrown away before, since the CPUs moved
 };

@@ -187,10 +187,10 @@ TEST(Report, SaysWhereTheCpusWere) {
 
 TEST(Report, SaysWhatWasTakenFromTheForwarder) {
   ForwardResults results = sample();
-  EXPECT_EQ(forward_text(results).find("a timer took"), std::string::npos);
+  EXPECT_EQ(forward_text(results).find("an interrupt took"), std::string::npos);
   results.scenarios[0].turns[0].taken_share = 0.5;
   results.scenarios[0].turns[1].taken_share = 0.512;
-  EXPECT_NE(forward_text(results).find("a timer took 50.0–51.2 % of the forwarder's CPU"),
+  EXPECT_NE(forward_text(results).find("an interrupt took 50.0–51.2 % of the forwarder's CPU"),
             std::string::npos);
   EXPECT_EQ(forward_json(results)["scenarios"][0]["turns"][0]["forwarder_cpu_taken"], 0.5);
 }

@@ -202,7 +202,7 @@ void append_shares(const ScenarioResult& scenario, Cells& lines) {
   }
   if (most == 0) return;
   lines.push_back(fmt::format(
-      "{}: a timer took {:.1f}–{:.1f} % of the forwarder's CPU, and what it costs to enter it",
+      "{}: an interrupt took {:.1f}–{:.1f} % of the forwarder's CPU, and what it costs to enter it",
       scenario.scenario.label, 100 * least, 100 * most));
 }
 

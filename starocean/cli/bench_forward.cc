@@ -206,10 +206,10 @@ void add_options(CLI::App& command, ForwardWords& words) {
       ->type_name("CPU")
       ->check(CLI::Range(0, 1023), "");
   command
-      .add_option(
-          "--forwarder-share", words.share_percent,
-          "Of the forwarder's CPU: a timer takes the rest of it away, so that the device is the\n"
-          "limit and not the generator")
+      .add_option("--forwarder-share", words.share_percent,
+                  "Of the forwarder's CPU: an interrupt takes the rest of it away, so that the "
+                  "device is the\n"
+                  "limit and not the generator")
       ->type_name("PERCENT")
       ->check(CLI::Range(bench::kLeastCpuShare * kPercent, kPercent), "")
       ->capture_default_str();
