@@ -4,6 +4,7 @@ every frame, end with status 0 when told to, and leave no XDP program behind."""
 import pytest
 
 from starocean_lab import Lab, frr, machine, run, traffic, wait_until
+from starocean_lab.wan_scene import Scene
 
 # A step of its own: `make test-vm`.
 collect_ignore = ["vm"]
@@ -80,3 +81,14 @@ def foreign_object(tmp_path_factory):
     source.write_text(FOREIGN)
     run("clang-14", "-O2", "-g", "-target", "bpf", "-c", source, "-o", target)
     return target
+
+
+@pytest.fixture
+def scene(lab, request):
+    """Two hosts, and emulated links between them; what was under way has arrived in the end."""
+    made = Scene(lab)
+    yield made
+    for wan in made.wans:
+        if wan.running() and not getattr(request.node, "lab_failed", False):
+            wan.settle()
+        wan.kill()
