@@ -87,6 +87,7 @@ def test_measures_and_says_what_is_missing(place):
     for name in ("starocean", "xdp-redirect", "linux-bridge"):
         turn = turns[name]
         assert turn["failure"] == "", f"{name}: {turn['failure']}"
+        assert turn["engine"] == "bpf-live-frames" and turn["engine_reason"]
         assert turn["frames_verified"] > 10_000
         assert turn["corrupted"] == turn["duplicates"] == 0
         for trial in (turn["flood"], turn["pdr"]["trial"], turn["delay_common_rate"]):
@@ -167,6 +168,52 @@ def test_takes_part_of_the_forwarders_cpu_away(place):
     assert turn["frames_verified"] > 10_000 and turn["corrupted"] == turn["duplicates"] == 0
     assert "of the forwarder's CPU" in (directory / "forward.md").read_text()
     wait_until(lambda: programs_of_bench() <= programs, "its programs are out of the kernel", 10)
+
+
+def test_long_frames_are_sent_by_af_xdp(place):
+    """9018 bytes are an MTU of 9000, and several buffers at every step. Which engine sent is part of the result."""
+    environment, _, scratch = place
+    done = subprocess.run([binary(), "bench", "forward", "--quick", "--json", "--scenario", "9018@16", "--dut",
+                           "starocean,linux-bridge"],
+                          env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(scratch.iterdir())
+    results = json.loads(done.stdout)
+    assert "AF_XDP" in results["method"]["generator"]
+    [scenario] = results["scenarios"]
+    assert scenario["frame_bytes"] == [9018] and scenario["flows"] == 16
+    assert [turn["dut"] for turn in scenario["turns"]] == ["starocean", "linux-bridge"]
+    for turn in scenario["turns"]:
+        assert turn["failure"] == "", f"{turn['dut']}: {turn['failure']}"
+        assert turn["engine"] == "af-xdp" and "longer than live frames" in turn["engine_reason"]
+        assert turn["frames_verified"] > 3000
+        assert turn["corrupted"] == turn["duplicates"] == 0
+        for trial in (turn["flood"], turn["pdr"]["trial"]):
+            assert trial["generated"] == trial["received"] + trial["lost"]
+        assert turn["flood"]["received"] > 0
+        assert "delay_common_rate" not in turn, "the engine cannot send at that rate"
+    assert scenario["turns"][0]["flood"]["flooded"] == 0, "short frames had taught the switch all addresses"
+
+
+def test_who_cannot_forward_long_frames_is_named_with_the_reason(place):
+    """Open vSwitch's AF_XDP program has no fragments. It is in the report all the same, and the others go on."""
+    environment, directory, scratch = place
+    absent = [program for program in _OVS_PROGRAMS if not shutil.which(program)]
+    if absent:
+        pytest.skip(f"Open vSwitch is not installed: no {', '.join(absent)}; scripts/bootstrap bench installs it")
+    done = subprocess.run([binary(), "bench", "forward", "--quick", "--json", "--scenario", "9018@16", "--out", directory,
+                           "--dut", "ovs,linux-bridge"],
+                          env={**environment, "PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=120,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(scratch.iterdir())
+    ovs, bridge = json.loads(done.stdout)["scenarios"][0]["turns"]
+    if ovs["failure"] == "":
+        assert ovs["frames_verified"] > 3000, "a version that can"
+    else:
+        assert "cannot give in0 to Open vSwitch" in ovs["failure"] and "MTU" in ovs["failure"]
+        assert ovs["failure"] in (directory / "forward.md").read_text()
+    assert bridge["failure"] == "" and bridge["frames_verified"] > 3000
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])

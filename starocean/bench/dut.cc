@@ -104,8 +104,12 @@ Status wait_for_start(const std::string& what, uint64_t timeout_ms,
 }
 
 Status ended_by_itself(const std::string& name, const testbed::ChildProcess& process) {
-  std::string said = process.log_tail(600);
+  constexpr size_t kLongest = 600;
+  std::string said = process.log_tail(kLongest);
+  if (said.size() == kLongest)
+    said.erase(0, said.find('\n') + 1);  // begins in the middle of a line
   while (!said.empty() && said.back() == '\n') said.pop_back();
+  for (size_t at = 0; (at = said.find('\n', at)) != std::string::npos;) said.replace(at, 1, "; ");
   return fail(fmt::format("cannot run {}", name),
               fmt::format("it has ended; its last words: {}", said.empty() ? "none" : said));
 }

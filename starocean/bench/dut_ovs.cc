@@ -52,6 +52,7 @@ class Ovs : public Dut {
   Status add_rules();
   Status add_rule(const std::string& rule) const;
   Status check_ports();
+  std::string complaint() const;
   std::string database_socket() const { return "unix:" + directory_ + "/db.sock"; }
   Result<std::string> run(const testbed::Words& words) const;
   Status do_run(const testbed::Words& words) const;
@@ -151,6 +152,19 @@ Status Ovs::configure(const DutSite& site) {
   return check_ports();
 }
 
+// What its log says is wrong: the kernel's words if there are any, else the last warning.
+std::string Ovs::complaint() const {
+  std::ifstream file(directory_ + "/ovs-vswitchd.log");
+  std::string last;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find("Kernel error message") != std::string::npos) return line;
+    if (line.find("|WARN|") != std::string::npos || line.find("|ERR|") != std::string::npos) {
+      last = line;
+    }
+  }
+  return last;
+}
+
 // ovs-vsctl succeeds even when a port cannot be opened; the database then has the reason.
 Status Ovs::check_ports() {
   const std::string db = "--db=" + database_socket();
@@ -158,16 +172,10 @@ Status Ovs::check_ports() {
     const auto error = run({"ovs-vsctl", db, "get", "interface", device, "error"});
     if (!error) return fail(error.error());
     if (*error == "[]\n") continue;
-    std::ifstream file(directory_ + "/ovs-vswitchd.log");
-    std::string reason;
-    for (std::string line; std::getline(file, line);) {
-      if (line.find("WARN") != std::string::npos || line.find("ERR") != std::string::npos) {
-        reason = line;
-      }
-    }
-    return fail(fmt::format("cannot give {} to Open vSwitch as an AF_XDP port", device),
-                fmt::format("{}; its log says: {}", error->substr(0, error->size() - 1), reason),
-                "was it built with AF_XDP?");
+    return fail(
+        fmt::format("cannot give {} to Open vSwitch as an AF_XDP port", device),
+        fmt::format("{}; its log says: {}", error->substr(0, error->size() - 1), complaint()),
+        "was it built with AF_XDP, and is the MTU one that it can have?");
   }
   return {};
 }

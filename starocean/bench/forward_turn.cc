@@ -202,12 +202,17 @@ Status TurnRun::measure_rates(Turn& turn) {
 
 Status TurnRun::measure_delays(Turn& turn) {
   say("measuring delay");
-  if (Status finer = rig_->set_poll_interval(kDelayPollIntervalNs); !finer) return finer;
+  // Polling more often takes a good part of a CPU, which AF_XDP needs for sending: at half of PDR it would be late.
+  const bool long_frames = runner_->engine().af_xdp;
+  if (!long_frames) {
+    if (Status finer = rig_->set_poll_interval(kDelayPollIntervalNs); !finer) return finer;
+  }
   if (turn.pdr && turn.pdr->search.pps > kVeryMany) {
     auto half = trial(turn.pdr->search.pps / 2, options_.trial_seconds);
     if (!half) return fail(half.error());
     turn.delay_half = *half;
   }
+  if (long_frames) return {};  // so many a second are more than it sends
   auto common = trial(options_.common_pps, options_.trial_seconds);
   if (!common) return fail(common.error());
   turn.delay_common = *common;

@@ -96,7 +96,8 @@ Settings describe_method(const ForwardOptions& options) {
       {"polling",
        fmt::format(
            "sink0, and in0 where it is not on the generator's CPU, polled by a timer every {} µs, "
-           "{} µs while delay is measured; placement is counted per trial",
+           "{} µs while delay is measured, but for what AF_XDP sends; placement is counted per "
+           "trial",
            kPollIntervalNs / 1000, kDelayPollIntervalNs / 1000)},
       {"flows", options.random_order ? "at random" : "in turn"},
       {"MAC addresses", "half as many on each side as there are flows, taught both ways before"},
@@ -110,7 +111,9 @@ Settings describe_method(const ForwardOptions& options) {
                           options.precision * 100)},
       {"NDR", "no loss"},
       {"loss", "of all frames generated: those that the ring of in0 refused are lost too"},
-      {"delay", "from sending to sink0's driver; at half of the own PDR, and at 200 kpps for all"},
+      {"delay",
+       "from sending to sink0's driver; at half of the own PDR, and at 200 kpps for all, "
+       "but for what AF_XDP sends"},
       {"repetitions", fmt::format("{}, interleaved, each with a new set-up", options.pairs)},
       {"command", options.command}};
 }
