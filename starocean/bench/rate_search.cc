@@ -40,7 +40,7 @@ class Search {
   Search(const SearchGoal& goal, const TrialFunction& trial) : goal_(goal), trial_(trial) {}
 
   Result<Bracket> narrow(SearchStart start, Trials trials, double precision);
-  Result<SearchResult> confirm(Bracket bracket);
+  Result<SearchResult> confirm(const Bracket& bracket);
   bool exhausted() const { return trials_ >= goal_.max_trials; }
 
  private:
@@ -73,7 +73,7 @@ Result<Judgement> Search::judge(double pps, Trials trials) {
   Judgement last_good, last_bad;
   double seconds = trials.seconds;
   while (good < trials.good && bad < trials.bad) {
-    const auto judgement = one_trial(pps, seconds);
+    auto judgement = one_trial(pps, seconds);
     if (!judgement) return judgement;
     if (judgement->verdict == Verdict::kGood) {
       ++good;
@@ -131,7 +131,7 @@ Result<Bracket> Search::narrow(SearchStart start, Trials trials, double precisio
   return bracket;
 }
 
-Result<SearchResult> Search::confirm(Bracket bracket) {
+Result<SearchResult> Search::confirm(const Bracket& bracket) {
   SearchResult result;
   result.failed_pps = bracket.bad ? bracket.bad_pps : 0;
   result.generator_limited = bracket.bad && bracket.bad->verdict == Verdict::kUnreached;
@@ -172,10 +172,10 @@ Result<SearchResult> search_rate(const SearchGoal& goal, const SearchStart& star
       fine.pps = rough->good ? rough->good_pps : goal.least_pps;
     }
   }
-  auto bracket = search.narrow(
+  const auto bracket = search.narrow(
       fine, {.seconds = goal.trial_seconds, .good = majority, .bad = majority}, goal.precision);
   if (!bracket) return fail(bracket.error());
-  return search.confirm(std::move(*bracket));
+  return search.confirm(*bracket);
 }
 
 }  // namespace starocean::bench

@@ -62,7 +62,7 @@ class Cli : public ::testing::Test {
             .pages = {}};
   }
   std::string write(const std::string& name, const std::string& text) {
-    const std::string path = directory_ + "/" + name;
+    std::string path = directory_ + "/" + name;
     std::ofstream(path) << text;
     return path;
   }

@@ -89,9 +89,8 @@ std::string echo_metrics(const EchoStatus& status) {
     const dataplane::EchoCounters::Values& counters;
   };
   Exposition out;
-  const std::string labels = queue_labels(status.queue);
   counter_families(out, "echo", dataplane::kEchoCounters, std::array{Answers{status.counters}},
-                   [&](const Answers&) { return labels; });
+                   [&](const Answers&) { return queue_labels(status.queue); });
   counter_families(out, "queue", dataplane::kQueueCounters, std::array{status.queue}, queue_labels);
   const std::string interface =
       fmt::format(R"({{interface="{}"}})", escape_label(status.queue.interface));

@@ -120,8 +120,8 @@ Status PortManager::apply(const Config& config) {
   std::vector<Entry*> released;
   for (auto& [name, entry] : entries_) {
     const bool stands_in_the_way =
-        std::any_of(wanted.begin(), wanted.end(), [&](const auto* other) {
-          return other->name == name || other->device == entry.config.device;
+        std::any_of(wanted.begin(), wanted.end(), [&held = entry.config](const auto* other) {
+          return other->name == held.name || other->device == held.device;
         });
     if (!stands_in_the_way || next.contains(name)) continue;
     detach(entry);

@@ -47,7 +47,7 @@ std::string find_program(const std::string& name) {
   const char* path = std::getenv("PATH");
   std::istringstream folders(std::string(path != nullptr ? path : "") + ":/usr/sbin:/sbin");
   for (std::string folder; std::getline(folders, folder, ':');) {
-    const std::string candidate = folder + "/" + name;
+    std::string candidate = fmt::format("{}/{}", folder, name);
     if (access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return "";
@@ -61,7 +61,7 @@ Launch prepare(const Words& words, const CommandOptions& options) {
   for (char** entry = environ; *entry != nullptr; ++entry)
     launch.environment_text.push_back(*entry);
   for (const auto& [name, value] : options.environment) {
-    launch.environment_text.push_back(name + "=" + value);
+    launch.environment_text.push_back(fmt::format("{}={}", name, value));
   }
   for (std::string& entry : launch.environment_text) launch.environment.push_back(entry.data());
   launch.environment.push_back(nullptr);
