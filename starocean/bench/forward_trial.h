@@ -2,8 +2,9 @@
 // every one that comes out is checked.
 //
 // Offered is what the generator handed to its device; a frame that found the ring of in0 full (256 frames,
-// the veth's receive ring) is lost like any other. Switches are taught with the shortest frames, whatever is measured. The rate counts from the first frame to the last. After
-// the last, a trial waits until nothing has come for 60 ms, 2 s at most (RFC 2544, section 23: 2 s).
+// the veth's receive ring) is lost like any other. The rate counts from the first frame to the last. After
+// the last, a trial waits until nothing has come for 60 ms, 2 s at most (RFC 2544, section 23: 2 s). Switches are taught
+// with the shortest frames, whatever is measured.
 #pragma once
 
 #include <atomic>
