@@ -45,7 +45,8 @@ std::string forwarder_text(const ForwardOptions& options) {
   if (options.forwarder_share < 1) {
     text += fmt::format(
         ", of which {:.0f} % are left to it: an interrupt there takes the rest, a piece of every "
-        "{} µs, so that the device is the limit and not the generator; rates are of this slower CPU",
+        "{} µs, so that the device is the limit and not the generator; rates are of this slower "
+        "CPU",
         options.forwarder_share * 100, kThiefPeriodNs / 1000);
   }
   return text;
