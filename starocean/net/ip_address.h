@@ -107,8 +107,8 @@ class Ipv6Address {
     const auto theirs = std::bit_cast<Words>(other.bytes_);
     return ((mine[0] ^ theirs[0]) | (mine[1] ^ theirs[1])) == 0;
   }
-  constexpr std::strong_ordering operator<=>(const Ipv6Address&) const =
-      default;  // NOLINT(modernize-use-nullptr)
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy takes the 0 of a defaulted <=> for a pointer
+  constexpr std::strong_ordering operator<=>(const Ipv6Address&) const = default;
 
  private:
   using Words = std::array<uint64_t, 2>;

@@ -33,7 +33,8 @@ struct IpPrefix {
   // "10.0.0.0/8", "2001:db8::/32".
   std::string to_string() const;
 
-  constexpr auto operator<=>(const IpPrefix&) const = default;  // NOLINT(modernize-use-nullptr)
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy takes the 0 of a defaulted <=> for a pointer
+  constexpr auto operator<=>(const IpPrefix&) const = default;
 };
 
 // As text: IPv4 as a dotted quad, IPv6 by RFC 5952.

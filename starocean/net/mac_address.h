@@ -61,6 +61,7 @@ class MacAddress {
 
   // By integers: a defaulted comparison of byte arrays calls memcmp.
   constexpr bool operator==(const MacAddress& other) const { return as_u64() == other.as_u64(); }
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy takes the 0 of a defaulted <=> for a pointer
   constexpr std::strong_ordering operator<=>(const MacAddress&) const = default;
 
  private:
