@@ -138,8 +138,11 @@ Result<CpuDistanceFound> measure_distance(int cpu, int other_cpu) {
     other.join();
   }).join();
   fastest = alone;
-  if (found.line_ns >= kFarLineNs) found.distance = CpuDistance::kFar;
-  if (together > kSlowedDown * alone) found.distance = CpuDistance::kShared;
+  if (found.line_ns >= kFarLineNs) {
+    found.distance = CpuDistance::kFar;
+  } else if (together > kSlowedDown * alone) {
+    found.distance = CpuDistance::kShared;
+  }
   return found;
 }
 
