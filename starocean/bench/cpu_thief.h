@@ -4,7 +4,7 @@
 //
 // The interrupt of that CPU's clock takes `1 - share` of every 100 us (bpf/cpu_thief.bpf.c). Everything on that CPU loses
 // the time, and nothing is scheduled differently. Cache contents stay: it touches one line. Entering the interrupt costs
-// some microseconds more, which are not counted.
+// some microseconds more, which are not counted. From a CPU that is idle for long, nothing is taken: it keeps no time.
 #pragma once
 
 #include <cstdint>
