@@ -1,5 +1,7 @@
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 
 #include "starocean/base/regions.h"
 #include "starocean/base/rlimits.h"
+#include "starocean/base/short_slice.h"
 
 namespace starocean {
 namespace {
@@ -109,6 +112,36 @@ TEST(Rlimits, WhatIsLiftedGivesNoNote) {
         notes, [](const std::string& note) { return note.starts_with("RLIMIT_MEMLOCK"); });
     return noted != (memlock_limit_bytes() == std::numeric_limits<uint64_t>::max());
   }));
+}
+
+SchedulerAttributes attributes_of_this_thread() {
+  SchedulerAttributes attributes;
+  EXPECT_EQ(syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0), 0);
+  return attributes;
+}
+
+TEST(ShortSlice, IsOfTheThreadAloneAndChangesNothingElse) {
+  const SchedulerAttributes before = attributes_of_this_thread();
+  bool granted = false;
+  SchedulerAttributes inside;
+  std::thread([&] {
+    granted = ask_for_short_slice();
+    inside = attributes_of_this_thread();
+  }).join();
+  EXPECT_EQ(inside.policy, before.policy);
+  EXPECT_EQ(inside.nice, before.nice);
+  EXPECT_EQ(attributes_of_this_thread().runtime_ns, before.runtime_ns);
+  if (!granted) GTEST_SKIP() << "this kernel knows no slices of single threads: Linux 6.12 does";
+  EXPECT_EQ(inside.runtime_ns, kShortSliceNs);
+}
+
+TEST(ShortSlice, IsNotForThreadsOfOtherPolicies) {
+  std::thread([] {
+    sched_param none{};
+    ASSERT_EQ(sched_setscheduler(0, SCHED_IDLE, &none), 0);
+    EXPECT_FALSE(ask_for_short_slice());
+    EXPECT_EQ(attributes_of_this_thread().policy, static_cast<uint32_t>(SCHED_IDLE));
+  }).join();
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "starocean/base/check.h"
 #include "starocean/base/clock.h"
 #include "starocean/base/regions.h"
+#include "starocean/base/short_slice.h"
 
 namespace starocean::dataplane {
 namespace {
@@ -78,6 +79,7 @@ void Worker::stop() {
 void Worker::run() {
   const ScopedRegion stack =
       ScopedRegion::this_thread_stack(fmt::format("stack of worker {}", id_.value()));
+  ask_for_short_slice();
   ring::Qsbr::Reader& reader = shared_.qsbr.reader(id_.index());
   reader.online();
   while (!stop_.load(std::memory_order_relaxed)) {
