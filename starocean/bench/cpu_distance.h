@@ -1,7 +1,7 @@
 // How far two CPUs are from each other, as data between them sees it. In a virtual machine that is no constant: its
 // CPUs are threads of the host, which its scheduler moves: onto two threads of one core, two cores that share a cache,
 // or two that do not. A line of memory then takes 20, 40 or 200 ns from one to the other, and everything that two CPUs
-// do together (a packet is some fifteen lines) is as much slower or faster. Two measurements can be compared only if
+// do together is slower or faster for it. Two measurements can be compared only if
 // they were made in the same state.
 #pragma once
 
