@@ -22,7 +22,7 @@ def _once(lab, poll, count):
     sender.namespace.run(binary(), "gen", "send", "--interface", "eth0", "--stream", STREAM, "--destination-mac", sink.mac,
                          "--source-mac", sender.mac, "--size", "64", "--rate", PPS, "--count", count, "--engine", "xsk",
                          "--cpu", cpus[0], timeout_s=count / PPS + 60)
-    got = receiver.result()
+    got = receiver.result(end=False)
     daemon.assert_conserved()
     if got["result"]["distinct"] != count:
         raise LabError(f"of {count} packets {got['result']['distinct']} arrived")

@@ -37,6 +37,11 @@ EndSignals::~EndSignals() {
   if (fd_ < 0) return;
   close(fd_);
   const sigset_t signals = end_signals();
+  // One that came just now, while the run was ending by itself, has its wish; unblocked it would end the process
+  // before its report is written.
+  const timespec at_once{};
+  while (sigtimedwait(&signals, nullptr, &at_once) > 0) {
+  }
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
