@@ -11,7 +11,6 @@
 
 #include "starocean/base/clock.h"
 #include "starocean/bench/cpu_distance.h"
-#include "starocean/testbed/cpu_time.h"
 
 namespace starocean::bench {
 namespace {

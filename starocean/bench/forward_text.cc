@@ -178,8 +178,7 @@ void append_distances(const ScenarioResult& scenario, Cells& lines) {
   for (const auto& [distance, state] : seen) {
     lines.push_back(
         fmt::format("{}: the generator's and the forwarder's CPU were {} ({:.0f}–{:.0f} ns for a "
-                    "cache line) in "
-                    "repetition {}",
+                    "cache line) in repetition {}",
                     scenario.scenario.label, to_string(distance), state.least_ns, state.most_ns,
                     state.repetitions));
   }
