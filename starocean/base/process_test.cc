@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <limits>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "starocean/base/cpu_affinity.h"
 #include "starocean/base/regions.h"
 #include "starocean/base/rlimits.h"
 #include "starocean/base/short_slice.h"
@@ -142,6 +144,57 @@ TEST(ShortSlice, IsNotForThreadsOfOtherPolicies) {
     EXPECT_FALSE(ask_for_short_slice());
     EXPECT_EQ(attributes_of_this_thread().policy, static_cast<uint32_t>(SCHED_IDLE));
   }).join();
+}
+
+// In a thread of its own, since what it changes stays changed.
+template <class Body>
+void in_a_thread(Body body) {
+  std::thread(body).join();
+}
+
+TEST(CpuAffinity, APinnedThreadRunsOnThatCpuAlone) {
+  in_a_thread([] {
+    const int last = allowed_cpus().back();
+    ASSERT_TRUE(pin_this_thread("the test", last));
+    EXPECT_EQ(allowed_cpus(), std::vector{last});
+    EXPECT_EQ(sched_getcpu(), last);
+  });
+}
+
+TEST(CpuAffinity, ACpuThatIsNotThereIsRefusedAndNothingChanges) {
+  in_a_thread([] {
+    const std::vector<int> before = allowed_cpus();
+    for (const int cpu : {-1, 1023, 100'000}) {
+      const Status pinned = pin_this_thread("worker 3", cpu);
+      ASSERT_FALSE(pinned);
+      EXPECT_NE(pinned.error().message().find("cannot run worker 3 on CPU"), std::string::npos);
+    }
+    EXPECT_EQ(allowed_cpus(), before);
+  });
+}
+
+TEST(CpuAffinity, LeavesCpusWithAllThatItMakesWhereOthersRemain) {
+  in_a_thread([] {
+    const std::vector<int> before = allowed_cpus();
+    EXPECT_FALSE(leave_cpus({}));
+    EXPECT_FALSE(leave_cpus(before));
+    EXPECT_EQ(allowed_cpus(), before);
+    if (before.size() < 2) GTEST_SKIP() << "one CPU";
+    EXPECT_TRUE(leave_cpus({{before.back(), 100'000}}));
+    const std::vector<int> others(before.begin(), before.end() - 1);
+    EXPECT_EQ(allowed_cpus(), others);
+    in_a_thread([&] { EXPECT_EQ(allowed_cpus(), others); });
+    // It may still place another there.
+    std::promise<void> placed;
+    std::thread other([&] {
+      placed.get_future().wait();
+      EXPECT_EQ(allowed_cpus(), std::vector{before.back()});
+    });
+    EXPECT_TRUE(pin_thread(other, "the other", before.back()));
+    placed.set_value();
+    other.join();
+    EXPECT_FALSE(leave_cpus({{before.back()}}));
+  });
 }
 
 }  // namespace

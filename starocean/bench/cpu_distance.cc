@@ -1,7 +1,5 @@
 #include "starocean/bench/cpu_distance.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -13,6 +11,7 @@
 
 #include "starocean/base/clock.h"
 #include "starocean/base/cpu.h"
+#include "starocean/base/cpu_affinity.h"
 
 namespace starocean::bench {
 namespace {
@@ -24,10 +23,7 @@ constexpr uint64_t kWork = 25'000;   // rounds of arithmetic, 20 us
 constexpr double kSlowedDown = 1.5;  // by a neighbour on the same core: measured 2.2; else 1.0
 
 bool stay_on(int cpu) {
-  cpu_set_t only;
-  CPU_ZERO(&only);
-  CPU_SET(static_cast<size_t>(cpu), &only);
-  return sched_setaffinity(0, sizeof only, &only) == 0;
+  return pin_this_thread("a measuring thread", cpu).has_value();
 }
 
 bool is_usable(int cpu) {

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "bpf/generate.h"
+#include "starocean/base/cpu_affinity.h"
 #include "starocean/bench/generator.h"
 
 #ifndef BPF_F_TEST_XDP_LIVE_FRAMES
@@ -116,13 +117,7 @@ Status LiveRun::State::prepare_thread() const {
                        "this takes CAP_SYS_ADMIN");
   }
   if (options.cpu < 0) return {};
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  CPU_SET(static_cast<size_t>(options.cpu), &cpus);
-  const int error = pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
-  if (error == 0) return {};
-  return fail_system("cannot pin the generating thread to CPU " + std::to_string(options.cpu),
-                     error, "choose one that is online and allowed to this process");
+  return pin_this_thread("the generating thread", options.cpu);
 }
 
 // Returns when the kernel's rounds are up, or a signal came.

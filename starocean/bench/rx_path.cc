@@ -1,13 +1,12 @@
 #include "starocean/bench/rx_path.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "starocean/base/cpu_affinity.h"
 #include "starocean/bench/rx_trial.h"
 #include "starocean/bench/traffic_spec.h"
 #include "starocean/testbed/command.h"
@@ -15,33 +14,17 @@
 namespace starocean::bench {
 namespace {
 
-// Those that this process may use; null set if that cannot be told.
-cpu_set_t allowed_cpus() {
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  sched_getaffinity(0, sizeof cpus, &cpus);
-  return cpus;
-}
-
-std::string list_of(const cpu_set_t& cpus) {
-  std::string text;
-  for (size_t i = 0; i < CPU_SETSIZE; ++i) {
-    if (CPU_ISSET(i, &cpus)) text += fmt::format("{}{}", text.empty() ? "" : ", ", i);
-  }
-  return text;
-}
-
 Status check_cpus(const RxPathOptions& options) {
   constexpr auto kWhat = "cannot place the receive-path ladder";
-  const cpu_set_t cpus = allowed_cpus();
-  if (CPU_COUNT(&cpus) < 2) {
+  const std::vector<int> cpus = allowed_cpus();
+  if (cpus.size() < 2) {
     return fail(kWhat, "there is one CPU, and generator and receiver need one each",
                 "run it on a machine with two, or allow the process a second one (taskset)");
   }
   for (const int cpu : {options.generate_cpu, options.receive_cpu}) {
-    if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(static_cast<size_t>(cpu), &cpus)) {
+    if (std::ranges::find(cpus, cpu) == cpus.end()) {
       return fail(kWhat, fmt::format("there is no CPU {} for this process", cpu),
-                  fmt::format("choose among {}", list_of(cpus)));
+                  fmt::format("choose among {}", fmt::join(cpus, ", ")));
     }
   }
   if (options.generate_cpu == options.receive_cpu) {
@@ -93,13 +76,6 @@ Status check_rungs(const RxPathOptions& options) {
   return {};
 }
 
-// What is started from here on inherits it.
-void leave_receive_core(const RxPathOptions& options) {
-  cpu_set_t cpus = allowed_cpus();
-  CPU_CLR(static_cast<size_t>(options.receive_cpu), &cpus);
-  sched_setaffinity(0, sizeof cpus, &cpus);
-}
-
 std::vector<RxCaseResult*> all_cases(RxPathResult& result) {
   std::vector<RxCaseResult*> cases;
   for (RxCaseResult& rung : result.rungs) cases.push_back(&rung);
@@ -148,7 +124,7 @@ Result<RxPathResult> run_rx_path(const RxPathOptions& options,
                   "install the Debian packages iproute2 and ethtool");
     }
   }
-  leave_receive_core(options);
+  leave_cpus({{options.receive_cpu}});  // what is started from here on inherits it
   RxPathResult result{.options = options};
   for (const RxCase* const one : cases_of(options)) {
     (one->base.empty() ? result.rungs : result.tunings).push_back({.what = one});

@@ -12,6 +12,7 @@
 
 #include "bpf/rx_path.h"
 #include "starocean/base/clock.h"
+#include "starocean/base/cpu_affinity.h"
 #include "starocean/net/ethernet.h"
 #include "starocean/net/ip_header.h"
 #include "starocean/net/transport.h"
@@ -54,12 +55,9 @@ Result<std::unique_ptr<RxThread>> RxThread::start(int cpu, RxPriority priority, 
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   made->thread_ = std::thread([own = made.get(), run = std::move(body), cpu, priority] {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    CPU_SET(static_cast<size_t>(cpu), &cpus);
     pthread_setname_np(pthread_self(), "rx-path");
     // The machine has been checked: the CPU is there. Before the first packet, which comes later.
-    pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
+    [[maybe_unused]] const Status pinned = pin_this_thread("the receiver", cpu);
     // Where this is refused, so it is for the NAPI thread, which is told.
     [[maybe_unused]] const Status first = set_fifo(0, program_fifo(priority));
     run(own->ended_, own->handled_);

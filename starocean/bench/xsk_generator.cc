@@ -17,6 +17,7 @@
 
 #include "starocean/base/clock.h"
 #include "starocean/base/cpu.h"
+#include "starocean/base/cpu_affinity.h"
 #include "starocean/bench/egress_device.h"
 #include "starocean/bench/xsk_transmitter.h"
 
@@ -51,13 +52,7 @@ Status prepare_thread(int cpu) {
   pthread_setname_np(pthread_self(), "generate");
   prctl(PR_SET_TIMERSLACK, 1UL);  // ns; 50 us otherwise
   if (cpu < 0) return {};
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  CPU_SET(static_cast<size_t>(cpu), &cpus);
-  const int error = pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
-  if (error == 0) return {};
-  return fail_system("cannot pin the generating thread to CPU " + std::to_string(cpu), error,
-                     "choose one that is online and allowed to this process");
+  return pin_this_thread("the generating thread", cpu);
 }
 
 }  // namespace

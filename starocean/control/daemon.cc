@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "starocean/base/clock.h"
+#include "starocean/base/cpu_affinity.h"
 #include "starocean/base/log.h"
 #include "starocean/base/rlimits.h"
 #include "starocean/control/api_server.h"
@@ -116,6 +117,11 @@ Status Daemon::start(SocketClaim claim) {
   auto signals = make_signal_fd();
   if (!signals) return fail(signals.error());
   signal_fd_ = *signals;
+  // Before there are other threads. A worker whose CPU another thread uses lets packets wait for milliseconds.
+  if (leave_cpus(config_.workers.cpus)) {
+    log_info("CPUs {} are the workers'; all else here runs on {}",
+             fmt::join(config_.workers.cpus, ", "), fmt::join(allowed_cpus(), ", "));
+  }
   node_ = config_.node;
   if (node_.empty()) {
     std::array<char, 256> name{};

@@ -9,6 +9,7 @@
 
 #include "starocean/base/check.h"
 #include "starocean/base/clock.h"
+#include "starocean/base/cpu_affinity.h"
 #include "starocean/base/regions.h"
 #include "starocean/base/short_slice.h"
 
@@ -57,16 +58,9 @@ Status Worker::start() {
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), fmt::format("worker-{}", id_.value()).c_str());
   if (cpu_ < 0) return {};
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  CPU_SET(static_cast<size_t>(cpu_), &cpus);
-  const int error = pthread_setaffinity_np(thread_.native_handle(), sizeof cpus, &cpus);
-  if (error != 0) {
-    stop();
-    return fail_system(fmt::format("cannot run worker {} on CPU {}", id_.value(), cpu_), error,
-                       "name CPUs that are online and allowed in `workers: cpus`; see `nproc`");
-  }
-  return {};
+  Status pinned = pin_thread(thread_, fmt::format("worker {}", id_.value()), cpu_);
+  if (!pinned) stop();
+  return pinned;
 }
 
 void Worker::stop() {

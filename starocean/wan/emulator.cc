@@ -16,6 +16,8 @@
 
 #include <fmt/format.h>
 
+#include "starocean/base/cpu_affinity.h"
+
 namespace starocean::wan {
 namespace {
 
@@ -143,15 +145,7 @@ Status Emulator::start(std::string& note) {
 
 Status Emulator::pin() {
   if (options_.cpu < 0) return {};
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  CPU_SET(static_cast<size_t>(options_.cpu), &cpus);
-  const int error = pthread_setaffinity_np(thread_.native_handle(), sizeof cpus, &cpus);
-  if (error != 0) {
-    return fail_system(fmt::format("cannot run on CPU {}", options_.cpu), error,
-                       "name a CPU that is online and allowed; see `nproc`");
-  }
-  return {};
+  return pin_thread(thread_, "the emulator", options_.cpu);
 }
 
 Status Emulator::set(const LinkPair& links) {
