@@ -178,6 +178,9 @@ TEST(CpuAffinity, LeavesCpusWithAllThatItMakesWhereOthersRemain) {
     const std::vector<int> before = allowed_cpus();
     EXPECT_FALSE(leave_cpus({}));
     EXPECT_FALSE(leave_cpus(before));
+    EXPECT_FALSE(leave_cpus({{before.back()}}, 1 << 30));
+    EXPECT_FALSE(place_thread(kThisThread, {}));
+    EXPECT_TRUE(allowed_cpus(1 << 30).empty());
     EXPECT_EQ(allowed_cpus(), before);
     if (before.size() < 2) GTEST_SKIP() << "one CPU";
     EXPECT_TRUE(leave_cpus({{before.back(), 100'000}}));
@@ -194,6 +197,8 @@ TEST(CpuAffinity, LeavesCpusWithAllThatItMakesWhereOthersRemain) {
     placed.set_value();
     other.join();
     EXPECT_FALSE(leave_cpus({{before.back()}}));
+    EXPECT_TRUE(place_thread(kThisThread, before));
+    EXPECT_EQ(allowed_cpus(), before);
   });
 }
 

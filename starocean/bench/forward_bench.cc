@@ -14,9 +14,11 @@
 #include <fmt/format.h>
 
 #include "starocean/base/clock.h"
+#include "starocean/base/cpu_affinity.h"
 #include "starocean/bench/cpu_thief.h"
 #include "starocean/bench/dut.h"
 #include "starocean/bench/forward_turn.h"
+#include "starocean/bench/kernel_threads.h"
 #include "starocean/bench/machine.h"
 #include "starocean/bench/scratch_directory.h"
 #include "starocean/bench/traffic_parse.h"
@@ -245,7 +247,15 @@ void Bench::conclude() {
 Result<ForwardResults> Bench::run() {
   auto scratch = ScratchDirectory::create();
   if (!scratch) return fail(scratch.error());
+  const int cpu = options_.placement.forwarder_cpu;
+  leave_cpus(
+      {{cpu}});  // what is started from here on inherits it, and places its forwarding threads itself
+  const KernelThreadsAway linux_threads(cpu);
   describe();
+  results_.method.emplace_back("left to the forwarder",
+                               fmt::format("its CPU: the devices' other threads, this program, and "
+                                           "those of Linux's that can be placed ({}) keep off it",
+                                           fmt::join(linux_threads.names(), ", ")));
   for (size_t i = 0; i < options_.scenarios.size() && !stop_; ++i) {
     if (Status done = run_scenario(i, *scratch); !done) {
       if (!stop_) return fail(done.error());
