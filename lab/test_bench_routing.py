@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from starocean_lab import LabError
+from starocean_lab import LabError, machine
 from starocean_lab.daemon import ROOT
 
 SCRIPT = ROOT / "scripts/bench-routing"
@@ -34,6 +34,17 @@ def test_a_quick_run_has_every_route_and_every_change(tmp_path):
     # Another kind of run does not go into the same file.
     mixed = _run("--only", "change", "--out", tmp_path)
     assert mixed.returncode == 1 and "--quick; give another --out" in mixed.stderr
+
+
+def test_one_and_two_workers_are_both_measured(tmp_path):
+    if machine.cpus() < 2:
+        pytest.skip("two workers on CPUs of their own need two CPUs; this machine has one")
+    done = _run("--quick", "--repetitions", "1", "--only", "workers", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    part = json.loads((tmp_path / "routing.json").read_text())["parts"]["workers"]
+    assert all(len(runs) == 1 and runs[0]["flooded_pps"] > 0 for runs in part["workers"].values())
+    assert set(part["workers"]) == {"1", "2"}
+    assert (tmp_path / "routing.md").read_text().count("two queues and two workers to one and one") == 2
 
 
 def test_wrong_usage():

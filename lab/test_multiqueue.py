@@ -58,6 +58,28 @@ def test_one_queue_two_workers(lab):
             == sum(worker["counters"]["handoff_in"] for worker in workers))
 
 
+def threads_of(daemon):
+    """The CPUs on which each thread may run, by its name."""
+    pid = daemon.process.pid
+    found = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii") as file:
+            found.setdefault(file.read().strip(), set()).update(os.sched_getaffinity(int(thread)))
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_other_threads_keep_off_the_workers_cpus(lab, workers):
+    """Where there is another CPU: with two workers on two CPUs there is none, and all go on as they may."""
+    needs_two_cpus()
+    daemon, _ = lab.switched(2, workers=workers)
+    threads = threads_of(daemon)
+    busy = {f"worker-{n}": threads.pop(f"worker-{n}") for n in range(workers)}
+    assert list(busy.values()) == [{n} for n in range(workers)]
+    allowed = os.sched_getaffinity(0)
+    assert threads and all(cpus == (allowed - set(range(workers)) or allowed) for cpus in threads.values()), threads
+
+
 def test_two_queues_one_worker(lab):
     daemon, (a, b) = lab.switched(2, workers=1, queues=2)
     assert {q["worker"] for q in daemon.show("queues")["queues"]} == {0}

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "starocean/base/cpu_affinity.h"
+#include "starocean/base/kernel_threads.h"
 #include "starocean/base/regions.h"
 #include "starocean/base/rlimits.h"
 #include "starocean/base/short_slice.h"
@@ -200,6 +201,32 @@ TEST(CpuAffinity, LeavesCpusWithAllThatItMakesWhereOthersRemain) {
     EXPECT_TRUE(place_thread(kThisThread, before));
     EXPECT_EQ(allowed_cpus(), before);
   });
+}
+
+TEST(KernelThreads, OnlyLinuxsOwnThatCanBePlaced) {
+  const auto parse = [](const std::string& stat) { return parse_kernel_thread(stat, 1000, 100); };
+  const std::string times = " 0 0 0 0 5 2495 0 0 20 0 1 0 50000 0 0 18446744073709551615\n";
+  const auto thread = parse("77 (kdamond.0) I 2 0 0 0 -1 2129984" + times);
+  ASSERT_TRUE(thread);
+  EXPECT_EQ(thread->id, 77);
+  EXPECT_EQ(thread->name, "kdamond.0");
+  EXPECT_DOUBLE_EQ(thread->cpu_share, 0.05);  // 25 s of the 500 s since it began
+  EXPECT_EQ(parse("8 (a) b (c) I 2 0 0 0 -1 2129984" + times)->name, "a) b (c");
+  EXPECT_FALSE(parse("14 (ksoftirqd/0) S 2 0 0 0 -1 69238848" + times));
+  EXPECT_FALSE(parse("812 (bash) S 1 812 812 0 -1 4194304" + times));
+  for (const char* broken :
+       {"", ")(", "77 (kdamond.0", "77 (x) I 2 0 0", "77 (x) I 2 0 0 0 -1 flags 0 0 0 0 1 1"}) {
+    EXPECT_FALSE(parse(broken)) << broken;
+  }
+}
+
+TEST(KernelThreads, TheParentOfAllIsAmongThem) {
+  const auto threads = movable_kernel_threads();
+  const auto found = std::ranges::find(threads, "kthreadd", &KernelThread::name);
+  if (found == threads.end()) GTEST_SKIP() << "/proc shows no threads of Linux's";
+  EXPECT_EQ(found->id, 2);
+  EXPECT_FALSE(found->cpus.empty());
+  EXPECT_LT(found->cpu_share, 1);
 }
 
 }  // namespace

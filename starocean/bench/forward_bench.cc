@@ -18,7 +18,7 @@
 #include "starocean/bench/cpu_thief.h"
 #include "starocean/bench/dut.h"
 #include "starocean/bench/forward_turn.h"
-#include "starocean/bench/kernel_threads.h"
+#include "starocean/bench/kernel_threads_away.h"
 #include "starocean/bench/machine.h"
 #include "starocean/bench/scratch_directory.h"
 #include "starocean/bench/traffic_parse.h"
@@ -110,7 +110,8 @@ void Bench::await_distance() const {
   }
 }
 
-// A turn in which the CPUs moved says little; it is measured again, as often as kMostRepeats.
+// A turn in which the CPUs moved says little; it is measured again, as often as kMostRepeats: not a soak, in which they may
+// well move, and which is an hour's work.
 Result<Turn> Bench::measure_where_it_stays(TurnOptions turn_options, DutInfo& info,
                                            const ScratchDirectory& scratch) {
   for (uint32_t repeats = 0;; ++repeats) {
@@ -125,7 +126,10 @@ Result<Turn> Bench::measure_where_it_stays(TurnOptions turn_options, DutInfo& in
                                           turn->distance->distance ==
                                               wanted_distance_.value_or(turn->distance->distance));
     if (good && turn->distance) wanted_distance_ = turn->distance->distance;
-    if (good || !sound() || stop_ || !turn->failure.empty() || repeats == kMostRepeats) return turn;
+    if (good || !sound() || stop_ || turn->soak || !turn->failure.empty() ||
+        repeats == kMostRepeats) {
+      return turn;
+    }
     progress_(fmt::format("{}: once more, since the CPUs moved", info.name));
   }
 }

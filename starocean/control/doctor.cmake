@@ -5,7 +5,7 @@ so_library(doctor SOURCES doctor.cc doctor_affinity.cc doctor_finding.cc doctor_
                           doctor_judge_mtu.cc doctor_judge_offloads.cc doctor_judge_tuning.cc
                           doctor_judge_xdp.cc doctor_kernel.cc doctor_peer.cc doctor_quote.cc
                           doctor_render.cc doctor_sysfs.cc doctor_trial.cc engine_options.cc
-           DEPS config dataplane host netlink_links report xdp_program xsk
+           DEPS config dataplane host netlink_links process report xdp_program xsk
            LIBS Threads::Threads fmt::fmt nlohmann_json::nlohmann_json)
 so_test(doctor_test SOURCES doctor_config_test.cc doctor_judge_interface_test.cc doctor_judge_test.cc
                             doctor_report_test.cc doctor_sample.cc

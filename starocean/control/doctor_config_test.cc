@@ -130,6 +130,24 @@ TEST(JudgeConfig, WorkersBesideInterrupts) {
   EXPECT_EQ(found(survey, "busy-poll", "nic0").verdict, Verdict::kOk);
 }
 
+TEST(JudgeConfig, LinuxsThreadsBesideWorkers) {
+  constexpr const char* kConfig = "version: 1\nworkers: {cpus: [1, 3]}\n";
+  auto survey = with_config(kConfig);
+  EXPECT_EQ(found(survey, "kernel-threads").verdict, Verdict::kOk);
+  survey.host.kernel_threads = {{2, "kthreadd", {0, 1, 2, 3}, 0.0001},
+                                {77, "kdamond.0", {0, 1, 2, 3}, 0.004},
+                                {78, "elsewhere", {0, 2}, 0.5},
+                                {79, "nowhere-else", {3}, 0.5},
+                                {80, "busy", {1, 2}, 0.25}};
+  const Finding beside = found(survey, "kernel-threads");
+  EXPECT_EQ(beside.verdict, Verdict::kNote);
+  EXPECT_EQ(beside.remedy, "taskset -pc 0,2 77 && taskset -pc 2 80");
+  EXPECT_TRUE(beside.safe);
+  EXPECT_NE(beside.text.find("kdamond.0 (0.4 % of a CPU), busy (25.0 % of a CPU)"),
+            std::string::npos)
+      << beside.text;
+}
+
 // A configuration in a file, and its remedies run by a shell.
 class EditedConfig : public ::testing::Test {
  protected:

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "starocean/base/kernel_threads.h"
 #include "starocean/xsk/device_settings.h"
 #include "starocean/xsk/netdev_family.h"
 #include "starocean/xsk/present_program.h"
@@ -58,6 +59,7 @@ struct HostFacts {
   std::vector<int> isolated_cpus;  // isolcpus=
   std::map<std::string, std::vector<int>> governors;  // CPUs by cpufreq governor; empty: no cpufreq
   std::vector<int> irqbalance_pids;
+  std::vector<KernelThread> kernel_threads;  // that can be placed
   std::optional<HugePagePool> pages_2m;
   std::optional<HugePagePool> pages_1g;
   uint64_t memory_available_bytes = 0;

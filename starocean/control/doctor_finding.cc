@@ -20,6 +20,7 @@ constexpr Check kChecks[] = {
     {"neighbours", false, "room in Linux's neighbour tables (gc_thresh3)"},
     {"frames", false, "with --config: packet buffers for the queues that there are"},
     {"worker-cpus", false, "with --config: whether workers can run on their CPUs"},
+    {"kernel-threads", false, "with --config: Linux's own threads that use workers' CPUs"},
     {"bridge-mtu", true, "with --config: whether all interfaces of a bridge have one MTU"},
     {"device", true, "the device, its driver, and whether it could be asked"},
     {"link", true, "whether it is up and has a carrier"},

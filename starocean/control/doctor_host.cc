@@ -178,6 +178,7 @@ HostFacts gather_host() {
   facts.isolated_cpus = parse_list(read_text(fmt::format("{}/isolated", kCpus)).value_or(""));
   facts.governors = governors(facts.online_cpus);
   facts.irqbalance_pids = processes_named("irqbalance");
+  facts.kernel_threads = movable_kernel_threads();
   facts.pages_2m = huge_pages(2048);
   facts.pages_1g = huge_pages(1u << 20);
   facts.memory_available_bytes = memory_available_bytes();

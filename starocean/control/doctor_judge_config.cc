@@ -56,6 +56,33 @@ void judge_worker_cpus(const Survey& survey, Judge& judge) {
             edit_command(survey.plan, workers, "cpus", fmt::format("[{}]", fmt::join(good, ", "))));
 }
 
+// A worker waits until such a thread has had its turn, which is not over before the next tick: 1 to 10 ms.
+void judge_kernel_threads(const Survey& survey, Judge& judge) {
+  constexpr double kNoticeable = 0.001;  // of a CPU: 4 ms every 4 s
+  const std::vector<int>& workers = survey.plan.config.workers.cpus;
+  if (workers.empty()) return judge.ok("kernel-threads", "no worker has a CPU of its own");
+  std::vector<std::string> names, commands;
+  for (const KernelThread& thread : survey.host.kernel_threads) {
+    std::vector<int> others = thread.cpus;
+    const auto shared = std::erase_if(
+        others, [&](int cpu) { return std::ranges::find(workers, cpu) != workers.end(); });
+    if (thread.cpu_share < kNoticeable || shared == 0 || others.empty()) continue;
+    names.push_back(fmt::format("{} ({:.1f} % of a CPU)", thread.name, 100 * thread.cpu_share));
+    commands.push_back(fmt::format("taskset -pc {} {}", list_text(others), thread.id));
+  }
+  if (names.empty()) {
+    return judge.ok(
+        "kernel-threads",
+        "no busy thread of Linux's could as well run elsewhere than on the workers' CPUs");
+  }
+  judge.say(
+      "kernel-threads", Verdict::kNote,
+      fmt::format(
+          "Linux runs {} on the workers' CPUs, too, and packets wait some milliseconds meanwhile",
+          fmt::join(names, ", ")),
+      fmt::format("{}", fmt::join(commands, " && ")), true);
+}
+
 // What is longer than the egress takes is dropped as drop_egress_mtu.
 std::vector<Finding> judge_bridge_mtus(const Survey& survey) {
   std::vector<Finding> findings;
@@ -94,6 +121,7 @@ std::vector<Finding> judge_config(const Survey& survey) {
   Judge judge;
   judge_frames(survey, judge);
   judge_worker_cpus(survey, judge);
+  judge_kernel_threads(survey, judge);
   std::vector<Finding> findings = judge.take();
   for (Finding& finding : judge_bridge_mtus(survey)) findings.push_back(std::move(finding));
   return findings;

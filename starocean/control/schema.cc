@@ -88,7 +88,8 @@ constexpr SchemaObject kRings{"the rings of an interface", kRingKeys};
 constexpr auto kWorkerKeys = std::to_array<SchemaKey>({
     {.key = "cpus",
      .kind = kIntegerList,
-     .help = "CPUs, one worker pinned to each. Without it there is one worker, not pinned.",
+     .help = "CPUs, one worker pinned to each; the daemon's other threads keep off them, if there "
+             "is another CPU. Without it there is one worker, not pinned.",
      .fallback = "[]",
      .min = 0,
      .max = 1023},
