@@ -33,7 +33,7 @@ class _Arrangement:
         self.generator_cpus = (first, first) if workers == 1 else (first, last)
         switch = lab.switch()
         self.stations = [lab.host(number, switch, queues=workers, ipv6=False) for number in range(1, 5)]
-        config = bridge_config(4)
+        config = bridge_config(4, memory={"frames": 65536})  # as without the key
         config["workers"] = {"cpus": [last] if workers == 1 else [first, last], "poll": "adaptive"}
         self.daemon = lab.starocean(switch, config)
         for sender, sink in self._pairs():
