@@ -9,9 +9,9 @@
 
 namespace starocean::bench {
 
-// Those that may run on the CPU and on others leave it; the destructor puts them back where they were. Where the process is
-// killed by SIGKILL they stay away until the machine starts anew, which harms nothing. Those that Linux makes later are
-// not asked. Needs root; control path.
+// Those that may run on the CPU and on others leave it. A process of its own puts them back where they were, when this is destroyed
+// or its process has died, by whatever signal. Where that process cannot be made, or without root, none leaves. Those that
+// Linux makes later are not asked. Control path.
 class KernelThreadsAway {
  public:
   explicit KernelThreadsAway(int cpu);
@@ -23,6 +23,8 @@ class KernelThreadsAway {
 
  private:
   std::vector<KernelThread> moved_;  // with the CPUs that they had
+  pid_t guard_ = -1;
+  int held_end_ = -1;  // of the pipe by which the guard learns of the end
 };
 
 }  // namespace starocean::bench
