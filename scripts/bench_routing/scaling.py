@@ -51,7 +51,7 @@ class _Arrangement:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def trial(self, rate, seconds):
-        """{offered, received, lost}: frames a second of both streams, and the share that is lost. `rate` is each stream's."""
+        """{received_pps, lost}: of both streams, frames a second that arrived and the share that did not. `rate` is each stream's."""
         receivers = [gen.Receiver(self.lab, sink.namespace, "eth0", "--flows", str(FLOWS), "--stream", str(stream),
                                   "--idle", "1s", "--duration", f"{int(seconds) + 30}s")
                      for stream, (_, sink) in enumerate(self._pairs())]
@@ -66,7 +66,7 @@ class _Arrangement:
             if got["corrupted"] or got["duplicates"] or got["reordered"]:
                 raise LabError(f"not as sent: {got}")
             received += got["distinct"]
-        return {"offered_pps": generated / seconds, "received_pps": received / seconds, "lost": 1 - received / generated}
+        return {"received_pps": received / seconds, "lost": 1 - received / generated}
 
 
 def _once(workers, seconds):

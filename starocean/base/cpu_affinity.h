@@ -23,7 +23,8 @@ Status pin_thread(std::thread& thread, std::string_view who, int cpu);
 // Ascending; empty where there is no such thread. Threads are named as gettid(2) does.
 std::vector<int> allowed_cpus(pid_t thread = kThisThread);
 
-// It may run on these and no others from now on. False: none of them is there, or it may not be placed.
+// It may run on these and no others from now on. False, and errno says why: none of them is there, or it may not be
+// placed.
 bool place_thread(pid_t thread, std::span<const int> cpus);
 
 // The thread, and what it makes from now on, leaves these CPUs to others. False, and nothing has changed, where it has no other

@@ -252,8 +252,8 @@ Result<ForwardResults> Bench::run() {
   auto scratch = ScratchDirectory::create();
   if (!scratch) return fail(scratch.error());
   const int cpu = options_.placement.forwarder_cpu;
-  leave_cpus(
-      {{cpu}});  // what is started from here on inherits it, and places its forwarding threads itself
+  // What is started from here on inherits it, and places its forwarding threads itself.
+  leave_cpus({{cpu}});
   const KernelThreadsAway linux_threads(cpu);
   describe();
   results_.method.emplace_back("left to the forwarder",

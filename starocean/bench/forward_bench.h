@@ -46,7 +46,8 @@ Result<Scenario> parse_scenario(const std::string& text);
 // Refused: names and CPUs that do not exist, too few CPUs, trials that are too short.
 Status check(const ForwardOptions& options);
 
-// Control thread, which leaves the forwarder's CPU for good; needs root. `stop` ends it soon, with what there is. `progress` gets short lines.
+// Control thread, which leaves the forwarder's CPU for good; needs root. `stop` ends it soon, with what there is.
+// `progress` gets short lines.
 Result<ForwardResults> run_forward_bench(
     const ForwardOptions& options, const std::atomic<bool>& stop,
     const std::function<void(const std::string&)>& progress,

@@ -1,7 +1,6 @@
 #include "starocean/bench/xsk_generator.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <sys/prctl.h>
 
 #include <algorithm>

@@ -1,7 +1,6 @@
 #include "starocean/dataplane/worker.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 #include <algorithm>
 
@@ -58,7 +57,8 @@ Status Worker::start() {
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), fmt::format("worker-{}", id_.value()).c_str());
   if (cpu_ < 0) return {};
-  Status pinned = pin_thread(thread_, fmt::format("worker {}", id_.value()), cpu_);
+  Status pinned =
+      pin_thread(thread_, fmt::format("worker {} of `workers: cpus`", id_.value()), cpu_);
   if (!pinned) stop();
   return pinned;
 }

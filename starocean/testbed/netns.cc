@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "starocean/base/check.h"
+#include "starocean/base/cpu_affinity.h"
 
 namespace starocean::testbed {
 namespace {
@@ -153,11 +154,8 @@ Result<uint32_t> pin_napi(const WireEnd& end, int cpu) {
     return fail(fmt::format("cannot pin the receive processing of {}", end.device),
                 "its kernel threads did not appear");
   }
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  CPU_SET(static_cast<size_t>(cpu), &cpus);
   for (const pid_t thread : threads) {
-    if (sched_setaffinity(thread, sizeof cpus, &cpus) != 0) {
+    if (!place_thread(thread, {{cpu}})) {
       return fail_system(
           fmt::format("cannot pin the receive processing of {} to CPU {}", end.device, cpu), errno);
     }
