@@ -28,7 +28,7 @@
 // Threads: start() makes two, one that generates, pinned to `cpu` and never asleep while running, and one
 // that watches it, asleep. All members may be called from one thread at a time; read() and running()
 // from any. Both threads work in the network namespace that create() was called in. To end a run, the
-// generating thread gets the signal stop_signal(), whose handler start() installs process-wide.
+// generating thread gets the signal xsk::stop_signal(), whose handler start() installs process-wide.
 //
 // Real-time scheduling is inherited from the caller of start(): the watching thread then runs one priority above
 // the generating one, so that counts and durations end a run; but a caller of the same priority on the same
@@ -40,7 +40,6 @@
 // The other engine, AF_XDP, is xsk_generator.h; send_engine.h chooses.
 #pragma once
 
-#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -53,11 +52,6 @@ namespace starocean::bench {
 
 // A live frame and its bookkeeping share a page (net/bpf/test_run.c); FCS included.
 inline constexpr uint32_t kMaxLiveFrameBytes = 3300;
-
-// A real-time signal that nothing else in starocean uses.
-inline int stop_signal() {
-  return SIGRTMIN + 3;
-}
 
 class Generator {
  public:

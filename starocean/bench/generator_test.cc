@@ -21,6 +21,7 @@
 #include "starocean/base/check.h"
 #include "starocean/base/endian.h"
 #include "starocean/bench/probe.h"
+#include "starocean/xsk/live_frames.h"
 #include "starocean/xsk/testing/bpf_run.h"
 #include "starocean/xsk/testing/netns.h"
 #include "starocean/xsk/testing/raw_socket.h"
@@ -192,7 +193,7 @@ TEST_F(GeneratorTest, GoesOnInANewCallWhenTheKernelReturns) {
   ASSERT_TRUE(generator.start({.frames_per_second = 10'000, .count = kCount}));
   while (generator.running() && generator.read().generated < 100) usleep(1000);
   // What happens after 2^32 rounds as well: the call ends, and the run does not.
-  ASSERT_EQ(syscall(SYS_tgkill, getpid(), generating_thread(), stop_signal()), 0);
+  ASSERT_EQ(syscall(SYS_tgkill, getpid(), generating_thread(), xsk::stop_signal()), 0);
   EXPECT_TRUE(generator.wait(20'000));
   generator.stop();
   const SendReport report = generator.read();

@@ -1,12 +1,10 @@
 #include "starocean/bench/live_run.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,27 +21,10 @@
 
 #include "bpf/generate.h"
 #include "starocean/base/cpu_affinity.h"
-#include "starocean/bench/generator.h"
-
-#ifndef BPF_F_TEST_XDP_LIVE_FRAMES
-#define BPF_F_TEST_XDP_LIVE_FRAMES (1U << 1)
-#endif
+#include "starocean/xsk/live_frames.h"
 
 namespace starocean::bench {
 namespace {
-
-constexpr std::chrono::milliseconds kSignalPause{1};
-
-void do_nothing(int) {}
-
-// No SA_RESTART: the call is to return.
-Status install_handler() {
-  struct sigaction action {};
-  action.sa_handler = do_nothing;
-  sigemptyset(&action.sa_mask);
-  if (sigaction(stop_signal(), &action, nullptr) == 0) return {};
-  return fail_system("cannot handle the signal that ends a run", errno);
-}
 
 int take_word(void*, void*, size_t) {
   return 0;
@@ -93,7 +74,6 @@ struct LiveRun::State {
   void generate();
   void watch();
   void wake() const;
-  void signal_until_left(std::thread& generating);
 };
 
 void LiveRun::State::wake() const {
@@ -103,10 +83,7 @@ void LiveRun::State::wake() const {
 }
 
 Status LiveRun::State::prepare_thread() const {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, stop_signal());
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  xsk::let_stop_signal_in();
   pthread_setname_np(pthread_self(), "generate");
   struct stat here {};
   struct stat home {};
@@ -123,14 +100,7 @@ Status LiveRun::State::prepare_thread() const {
 // Returns when the kernel's rounds are up, or a signal came.
 Status LiveRun::State::call_kernel() const {
   std::vector<uint8_t> frame(options.frame_bytes);
-  LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame.data(),
-              .data_size_in = static_cast<uint32_t>(frame.size()),
-              .repeat = static_cast<int>(UINT32_MAX - UINT32_MAX % batch),
-              .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch);
-  const int error = bpf_prog_test_run_opts(options.program_fd, &run);
-  if (error == 0 || error == -EINTR) return {};
-  return fail_system("cannot run the generator in the kernel", -error,
-                     "BPF_PROG_RUN with live frames takes Linux 5.18");
+  return xsk::run_live_frames(options.program_fd, frame, batch, UINT32_MAX - UINT32_MAX % batch);
 }
 
 void LiveRun::State::generate() {
@@ -150,15 +120,6 @@ void LiveRun::State::generate() {
   wake();
 }
 
-void LiveRun::State::signal_until_left(std::thread& generating) {
-  control->stop = 1;
-  while (!left_kernel) {
-    // One that comes before the call is lost, hence again.
-    pthread_kill(generating.native_handle(), stop_signal());
-    std::this_thread::sleep_for(kSignalPause);
-  }
-}
-
 void LiveRun::State::watch() {
   std::thread generating([this] { generate(); });
   rise_above_generator();
@@ -166,7 +127,8 @@ void LiveRun::State::watch() {
                       {.fd = ring_buffer__epoll_fd(ended.get()), .events = POLLIN, .revents = 0}};
   while (poll(watched, std::size(watched), -1) < 0 && errno == EINTR) {
   }
-  signal_until_left(generating);
+  control->stop = 1;
+  xsk::signal_until_left(generating, left_kernel);
   generating.join();
   const std::lock_guard lock(mutex);
   running = false;
@@ -193,7 +155,7 @@ Result<LiveRun> LiveRun::create(const Options& options) {
   state->home_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
   state->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (state->home_fd < 0 || state->wake_fd < 0) return fail_system(kWhat, errno);
-  if (Status handler = install_handler(); !handler) return fail(handler.error());
+  if (Status handler = xsk::handle_stop_signal(); !handler) return fail(handler.error());
   return LiveRun(std::move(state));
 }
 

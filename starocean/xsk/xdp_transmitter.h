@@ -1,0 +1,81 @@
+// Transmission without AF_XDP, for devices in copy mode. There the kernel makes a socket buffer for each frame that a
+// socket sends; a frame that an XDP program redirects (ndo_xdp_xmit) needs none, and costs a third to a half. Programs
+// redirect what a device has received; this one (bpf/transmit.bpf.c) runs over frames that the kernel makes for it, and fills
+// them from lanes in memory that is shared with user space.
+//
+//   auto transmitter = XdpTransmitter::create({.cpu = 1});
+//   auto lane = transmitter->add_lane(ifindex);         control thread
+//   transmitter->start();
+//   if (transmitter->running()) {                       packet path
+//     lane->push(frame); …; lane->publish();
+//     transmitter->wait();
+//   }
+//
+// The program runs on a thread of its own, inside the kernel all the while, with frames to send or without: it is of SCHED_IDLE,
+// and gives way to everything else on its CPU. With a thread of the packet path on the same CPU the two take turns: one
+// writes a few hundred frames and waits, which lets the other run until it has sent them. It takes all that is left of the
+// CPU: to be started under load, and stopped afterwards.
+//
+// Which devices: those that report kXdpActTransmit (netdev_family.h). A veth does while its other end has an XDP
+// program or GRO. What a device does not take stays in its lane and is tried again; TransmitLane::refused() tells.
+//
+// Threads: "Packet path" belongs to one thread, which also writes the lanes; all else to a control thread.
+//
+// Privileges: CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON. Linux 6.1 with BTF.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "starocean/base/result.h"
+#include "starocean/xsk/transmit_lane.h"
+
+namespace starocean::xsk {
+
+class XdpTransmitter {
+ public:
+  static constexpr uint32_t kLanes = TRANSMIT_LANES;
+  static constexpr uint32_t kMostRuns = UINT32_MAX - UINT32_MAX % TRANSMIT_BATCH;
+
+  struct Options {
+    int cpu = -1;  // of its thread; -1: those of the thread that starts it
+    std::string thread_name = "transmit";
+    // Of the program, in one call of the kernel's. Towards the end running() becomes false, until the next call.
+    uint32_t runs_per_call = kMostRuns;
+  };
+
+  static Result<std::unique_ptr<XdpTransmitter>> create(const Options& options);
+  ~XdpTransmitter();  // stop()
+  XdpTransmitter(const XdpTransmitter&) = delete;
+  XdpTransmitter& operator=(const XdpTransmitter&) = delete;
+
+  // A lane to that device, open and empty; 2 MB. Refused: no such device, more than kLanes. It lives as long as the
+  // transmitter, or until remove_lane(). At any time.
+  Result<TransmitLane*> add_lane(uint32_t ifindex);
+  // Nobody writes it any more. What it held is lost, as with a socket that closes. Waits for the program, at most 100 ms;
+  // if that does not answer, the lane's place is not used again.
+  void remove_lane(TransmitLane* lane);
+
+  // Returns at once; it runs some 20 ms later.
+  Status start();
+  // What is in the lanes stays there.
+  void stop();
+  bool started() const;
+
+  // --- Packet path ---------------------------------------------------------------------------------
+  // The program is at work, and goes on for at least a second: a look at memory.
+  bool running() const;
+  // Lets the program send what has been published: returns once there is nothing to send, or only for devices that are
+  // full. False after 2 ms without an answer: its CPU is used by others, or it does not run.
+  bool wait();
+  // System calls made by wait(); any thread.
+  uint64_t system_calls() const;
+
+ private:
+  struct State;
+  explicit XdpTransmitter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace starocean::xsk
