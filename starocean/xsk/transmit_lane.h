@@ -43,7 +43,7 @@ class TransmitLane {
   // Pushed, and not taken by the device yet.
   uint32_t unsent() const { return produced_ - done(); }
 
-  // Nothing more is sent; certain after the next XdpTransmitter::wait() that succeeds, or once the transmitter has stopped.
+  // Nothing more is sent; certain after the next XdpTransmitter::wait() that succeeds, or once the transmitter is at rest.
   void close() { std::atomic_ref(shared_->closed).store(1, std::memory_order_release); }
   void open() { std::atomic_ref(shared_->closed).store(0, std::memory_order_release); }
   // Of a lane that is closed for certain: use(frame) for each that was not sent, in order; they are out of the lane then.

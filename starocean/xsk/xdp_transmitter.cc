@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/if_link.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <thread>
 
 #include <fmt/format.h>
@@ -57,6 +59,7 @@ void give_way() {
 }  // namespace
 
 struct XdpTransmitter::State {
+  enum class Order : uint32_t { kRest, kRun, kBroken, kQuit };
   struct Place {
     TransmitLane lane;
     transmit_slot* slots = nullptr;
@@ -68,15 +71,18 @@ struct XdpTransmitter::State {
   transmit_control& control() const { return skeleton->bss->control; }
   Status load();
   Status make_slots(uint32_t number);
-  void run();
+  int hang_on_holder() const;
+  void work();
+  void run_while_ordered();
 
   Options options;
   std::unique_ptr<transmit_bpf, DestroySkeleton> skeleton;
   std::unique_ptr<ring_buffer, FreeRing> answers;
   std::array<Place, kLanes> places;
+  int holder_fd = -1;
   std::thread thread;
-  std::atomic<bool> stopping = false;
-  std::atomic<bool> left_kernel = true;
+  std::atomic<Order> order = Order::kRest;
+  std::atomic<bool> at_rest = true;
   uint32_t ticket = 0;
   std::atomic<uint64_t> calls = 0;
 };
@@ -85,6 +91,7 @@ XdpTransmitter::State::~State() {
   for (const Place& place : places) {
     if (place.slots != nullptr) munmap(place.slots, kSlotsBytes);
   }
+  if (holder_fd >= 0) close(holder_fd);
 }
 
 Status XdpTransmitter::State::load() {
@@ -119,28 +126,52 @@ Status XdpTransmitter::State::make_slots(uint32_t number) {
   return {};
 }
 
-void XdpTransmitter::State::run() {
-  let_stop_signal_in();
-  give_way();
+// Without, everything works, and begins later: the device may have another transmitter's program.
+int XdpTransmitter::State::hang_on_holder() const {
+  LIBBPF_OPTS(bpf_link_create_opts, wanted, .flags = XDP_FLAGS_SKB_MODE);
+  const int fd = bpf_link_create(bpf_program__fd(skeleton->progs.transmit),
+                                 static_cast<int>(options.holder_ifindex), BPF_XDP, &wanted);
+  if (fd < 0) log_debug("the transmitting program is not held: {}", std::strerror(errno));
+  return fd;
+}
+
+void XdpTransmitter::State::run_while_ordered() {
   std::array<uint8_t, TRANSMIT_FIRST_BYTES> frame{};
   const int fd = bpf_program__fd(skeleton->progs.transmit);
-  while (!stopping) {
+  while (order == Order::kRun) {
     std::atomic_ref(control().batches).store(0, std::memory_order_relaxed);
     std::atomic_ref(control().position).store(0, std::memory_order_relaxed);
     const Status ran = run_live_frames(fd, frame, TRANSMIT_BATCH, options.runs_per_call);
     std::atomic_ref(control().running).store(0, std::memory_order_release);
-    if (!ran) {
-      log_warning("packets are transmitted by AF_XDP alone: {}", ran.error().message());
-      break;
+    if (ran) continue;
+    log_warning("packets are transmitted by AF_XDP alone: {}", ran.error().message());
+    auto running = Order::kRun;
+    order.compare_exchange_strong(running, Order::kBroken);
+  }
+}
+
+void XdpTransmitter::State::work() {
+  let_stop_signal_in();
+  give_way();
+  while (order != Order::kQuit) {
+    at_rest =
+        false;  // before the order is read: who has withdrawn it and sees the thread at rest knows that it stays so
+    run_while_ordered();
+    at_rest = true;
+    for (Order seen = order; seen != Order::kRun && seen != Order::kQuit; seen = order) {
+      order.wait(seen);
     }
   }
-  left_kernel = true;
 }
 
 XdpTransmitter::XdpTransmitter(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 XdpTransmitter::~XdpTransmitter() {
-  stop();
+  if (!state_->thread.joinable()) return;
+  state_->order = State::Order::kQuit;
+  state_->order.notify_one();
+  signal_until_left(state_->thread, state_->at_rest);
+  state_->thread.join();
 }
 
 Result<std::unique_ptr<XdpTransmitter>> XdpTransmitter::create(const Options& options) {
@@ -149,7 +180,15 @@ Result<std::unique_ptr<XdpTransmitter>> XdpTransmitter::create(const Options& op
   if (Status loaded = state->load(); !loaded) return fail(loaded.error());
   const uint32_t batches = options.runs_per_call / TRANSMIT_BATCH;
   state->control().batches_per_call = batches - std::min(kLastBatches, batches / 2);
-  return std::unique_ptr<XdpTransmitter>(new XdpTransmitter(std::move(state)));
+  if (options.holder_ifindex != 0) state->holder_fd = state->hang_on_holder();
+  std::unique_ptr<XdpTransmitter> transmitter(new XdpTransmitter(std::move(state)));
+  State& made = *transmitter->state_;
+  made.thread = std::thread([&made] { made.work(); });
+  pthread_setname_np(made.thread.native_handle(), options.thread_name.c_str());
+  if (options.cpu < 0) return transmitter;
+  Status pinned = pin_thread(made.thread, "the transmitting thread", options.cpu);
+  if (!pinned) return fail(pinned.error());
+  return transmitter;
 }
 
 Result<TransmitLane*> XdpTransmitter::add_lane(uint32_t ifindex) {
@@ -187,38 +226,28 @@ void XdpTransmitter::remove_lane(TransmitLane* lane) {
   // Two batches later it has been seen, and nothing is on its way.
   std::atomic_ref batches(state.control().batches);
   const uint32_t before = batches.load();
-  for (int i = 0; i < kRemovePolls && !state.left_kernel && batches.load() - before < 2; ++i) {
-    std::this_thread::sleep_for(kRemovePoll);
-  }
-  place->unusable = !state.left_kernel && batches.load() - before < 2;
+  const auto seen = [&] { return state.at_rest || batches.load() - before >= 2; };
+  for (int i = 0; i < kRemovePolls && !seen(); ++i) std::this_thread::sleep_for(kRemovePoll);
+  place->unusable = !seen();
   place->used = false;
   const auto number = static_cast<uint32_t>(place - state.places.begin());
   bpf_map_delete_elem(bpf_map__fd(state.skeleton->maps.devices), &number);
 }
 
-Status XdpTransmitter::start() {
-  State& state = *state_;
-  if (state.thread.joinable()) return {};
-  state.stopping = false;
-  state.left_kernel = false;
-  state.thread = std::thread([&state] { state.run(); });
-  pthread_setname_np(state.thread.native_handle(), state.options.thread_name.c_str());
-  if (state.options.cpu < 0) return {};
-  Status pinned = pin_thread(state.thread, "the transmitting thread", state.options.cpu);
-  if (!pinned) stop();
-  return pinned;
+void XdpTransmitter::begin() {
+  auto resting = State::Order::kRest;
+  if (state_->order.compare_exchange_strong(resting, State::Order::kRun))
+    state_->order.notify_one();
 }
 
-void XdpTransmitter::stop() {
-  State& state = *state_;
-  if (!state.thread.joinable()) return;
-  state.stopping = true;
-  signal_until_left(state.thread, state.left_kernel);
-  state.thread.join();
+void XdpTransmitter::end() {
+  auto running = State::Order::kRun;
+  state_->order.compare_exchange_strong(running, State::Order::kRest);
+  if (!state_->at_rest) pthread_kill(state_->thread.native_handle(), stop_signal());
 }
 
-bool XdpTransmitter::started() const {
-  return state_->thread.joinable();
+bool XdpTransmitter::at_rest() const {
+  return state_->order != State::Order::kRun && state_->at_rest;
 }
 
 bool XdpTransmitter::running() const {

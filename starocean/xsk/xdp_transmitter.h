@@ -5,16 +5,17 @@
 //
 //   auto transmitter = XdpTransmitter::create({.cpu = 1});
 //   auto lane = transmitter->add_lane(ifindex);         control thread
-//   transmitter->start();
-//   if (transmitter->running()) {                       packet path
+//   transmitter->begin();                               packet path
+//   while (…) {
 //     lane->push(frame); …; lane->publish();
 //     transmitter->wait();
 //   }
+//   transmitter->end();
 //
-// The program runs on a thread of its own, inside the kernel all the while, with frames to send or without: it is of SCHED_IDLE,
+// The program runs on a thread of its own, inside the kernel, with frames to send or without. That thread is of SCHED_IDLE,
 // and gives way to everything else on its CPU. With a thread of the packet path on the same CPU the two take turns: one
 // writes a few hundred frames and waits, which lets the other run until it has sent them. It takes all that is left of the
-// CPU: to be started under load, and stopped afterwards.
+// CPU: to be begun under load, and ended afterwards. Until begin() it sleeps.
 //
 // Which devices: those that report kXdpActTransmit (netdev_family.h). A veth does while its other end has an XDP
 // program or GRO. What a device does not take stays in its lane and is tried again; TransmitLane::refused() tells.
@@ -41,12 +42,16 @@ class XdpTransmitter {
   struct Options {
     int cpu = -1;  // of its thread; -1: those of the thread that starts it
     std::string thread_name = "transmit";
+    // A device at which nothing ever arrives, to hang the program on (in generic mode) where it has none: then the
+    // kernel need not make the program known anew for each call, and begins at once instead of after some 20 ms
+    // (kernel/bpf/dispatcher.c). 0: none.
+    uint32_t holder_ifindex = 0;
     // Of the program, in one call of the kernel's. Towards the end running() becomes false, until the next call.
     uint32_t runs_per_call = kMostRuns;
   };
 
   static Result<std::unique_ptr<XdpTransmitter>> create(const Options& options);
-  ~XdpTransmitter();  // stop()
+  ~XdpTransmitter();  // what is in the lanes is lost
   XdpTransmitter(const XdpTransmitter&) = delete;
   XdpTransmitter& operator=(const XdpTransmitter&) = delete;
 
@@ -57,13 +62,13 @@ class XdpTransmitter {
   // if that does not answer, the lane's place is not used again.
   void remove_lane(TransmitLane* lane);
 
-  // Returns at once; it runs some 20 ms later.
-  Status start();
-  // What is in the lanes stays there.
-  void stop();
-  bool started() const;
-
   // --- Packet path ---------------------------------------------------------------------------------
+  // The program is to run soon. Twice or more is the same as once.
+  void begin();
+  // It is to run no more; what is in the lanes stays there. To be repeated until at_rest(): a signal may be lost.
+  void end();
+  // After end(): the program does not run.
+  bool at_rest() const;
   // The program is at work, and goes on for at least a second: a look at memory.
   bool running() const;
   // Lets the program send what has been published: returns once there is nothing to send, or only for devices that are

@@ -55,7 +55,7 @@ class XdpTransmitterTest : public ::testing::Test {
     pool_ = FramePool::create(*depot_).value();
   }
   void TearDown() override {
-    if (transmitter_) transmitter_->stop();
+    transmitter_.reset();
     program_.reset();
     if (socket_) socket_->close(*pool_);
   }
@@ -90,7 +90,14 @@ class XdpTransmitterTest : public ::testing::Test {
     auto lane = transmitter_->add_lane(veth_.near.ifindex);
     ASSERT_TRUE(lane) << lane.error().message();
     lane_ = *lane;
-    ASSERT_TRUE(transmitter_->start());
+    transmitter_->begin();
+  }
+  void end() const {
+    for (int i = 0; i < 5000 && !transmitter_->at_rest(); ++i) {
+      transmitter_->end();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ASSERT_TRUE(transmitter_->at_rest());
   }
   void await_running() const {
     for (int i = 0; i < 5000 && !transmitter_->running(); ++i) {
@@ -188,12 +195,35 @@ TEST_F(XdpTransmitterTest, StopsAndGoesOn) {
   receive_at_far_end();
   make_transmitter();
   await_running();
-  push(100);
-  transmitter_->stop();
-  EXPECT_FALSE(transmitter_->running());
-  push(200);
-  ASSERT_TRUE(transmitter_->start());
-  receive_all();
+  for (int round = 0; round < 20; ++round) {
+    push(100);
+    end();
+    EXPECT_FALSE(transmitter_->running());
+    const uint32_t unsent = lane_->unsent();
+    push(200);
+    EXPECT_EQ(lane_->unsent(), unsent + 200);
+    transmitter_->begin();
+    receive_all();
+  }
+}
+
+// Of two that are to hang on the same device one does; both work.
+TEST_F(XdpTransmitterTest, WorksWithAndWithoutAHolder) {
+  receive_at_far_end();
+  const auto quiet = make_veth("qa", "qb");
+  std::vector<std::unique_ptr<XdpTransmitter>> both;
+  for (int i = 0; i < 2; ++i) {
+    auto made = XdpTransmitter::create({.holder_ifindex = quiet.near.ifindex});
+    ASSERT_TRUE(made) << made.error().message();
+    both.push_back(std::move(*made));
+  }
+  for (int i = 0; i < 2; ++i) {
+    transmitter_ = std::move(both[static_cast<size_t>(i)]);
+    lane_ = *transmitter_->add_lane(veth_.near.ifindex);
+    transmitter_->begin();
+    push(500);
+    receive_all();
+  }
 }
 
 TEST_F(XdpTransmitterTest, WhatADeviceDoesNotTakeComesBack) {
