@@ -4,10 +4,11 @@
  * frames into lanes, one for each device; each run gets an empty frame out of the kernel's recycling pool, copies the
  * next one into it and redirects it, or, when there is none, gives it back (XDP_DROP).
  *
- * No frame is lost or overtaken. The kernel runs the program in batches, softirqs off, and at the end of each gives the
- * devices what they were sent, in bulks of at most TRANSMIT_BATCH; a batch is no larger, so that nothing of it is given
- * away earlier. What a device had no room for is always the end of its bulk (ndo_xdp_xmit), is said so at the tracepoint
- * xdp_devmap_xmit, and is redirected again with the next batch.
+ * No frame is lost or overtaken. The kernel runs the program in batches, softirqs off, and gives the devices what they
+ * were sent in bulks of 16, and the rest at the end of the batch. What a device had no room for is always the end of a bulk
+ * (ndo_xdp_xmit), and is said so at the tracepoint xdp_devmap_xmit; what comes behind it in the same batch, a frame at least
+ * that was about to join the next bulk, is held back by the program that devices run on frames redirected to them
+ * (BPF_XDP_DEVMAP). All of that is redirected again with the next batch.
  *
  * User space, on the same CPU as a rule, waits meanwhile: it draws a ticket, and is woken once there is nothing more to
  * take, or only for devices that are full.
@@ -42,7 +43,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct bpf_devmap_val);
 	__uint(max_entries, TRANSMIT_LANES);
 } devices SEC(".maps");
 
@@ -104,6 +105,8 @@ static __always_inline void begin_batch(void)
 	if (frames | tries)
 		__sync_val_compare_and_swap(&control.barrier, 0, 0);
 	control.nothing = !(frames | tries);
+	control.held_ifindex = 0;
+	control.hold_all = 0;
 	control.lane++;
 	if (!frames && ticket != control.answered)
 		answer(ticket);
@@ -179,6 +182,21 @@ int transmit(struct xdp_md *ctx)
 	return (int)bpf_redirect_map(&devices, number, XDP_ABORTED);
 }
 
+static __always_inline void hold_back(__u32 ifindex)
+{
+	if (control.held_ifindex && control.held_ifindex != ifindex)
+		control.hold_all = 1;
+	control.held_ifindex = ifindex;
+}
+
+SEC("xdp/devmap")
+int leave_or_hold(struct xdp_md *ctx)
+{
+	if (control.held_ifindex && (control.hold_all || ctx->egress_ifindex == control.held_ifindex))
+		return XDP_DROP;
+	return XDP_PASS;
+}
+
 struct net_device {
 	int ifindex;
 } __attribute__((preserve_access_index));
@@ -199,10 +217,17 @@ int BPF_PROG(count_taken, const struct net_device *from, const struct net_device
 			break;
 		if (lane->ifindex != (__u32)to->ifindex || !lane->expected)
 			continue;
-		lane->expected = 0;
-		lane->full = !sent;
-		lane->retries += (__u32)drops;
+		lane->expected -= (__u32)(sent + drops);
 		lane->done += (__u32)sent;
+		if (drops) {
+			if (control.held_ifindex != lane->ifindex)
+				lane->full = !sent;
+			lane->end = lane->next;
+			lane->retries += (__u32)drops;
+			hold_back(lane->ifindex);
+		} else {
+			lane->full = 0;
+		}
 		break;
 	}
 	return 0;

@@ -10,7 +10,7 @@
 
 #define TRANSMIT_LANES 64
 #define TRANSMIT_SLOTS 1024 /* frames in a lane; a power of two */
-#define TRANSMIT_BATCH 16   /* DEV_MAP_BULK_SIZE of kernel/bpf/devmap.c: a device's bulk is never flushed in between */
+#define TRANSMIT_BATCH 64   /* runs at a time; also how many pages the kernel keeps for reuse */
 #define TRANSMIT_FEWEST_BYTES 14
 #define TRANSMIT_MOST_BYTES 2040
 #define TRANSMIT_FIRST_BYTES 64 /* of a frame as the kernel makes it; cut or extended for each */
@@ -53,9 +53,10 @@ struct transmit_control {
 	__u32 lane;
 	__u32 nothing; /* this batch has no more frames to take */
 	__u32 barrier;
-	__u32 pad1;
+	__u32 held_ifindex; /* a device that had no room in this batch: what comes behind is held back; 0: none */
 	__u64 task;
-	__u64 pad2[3];
+	__u32 hold_all; /* more than one */
+	__u32 pad1[5];
 	struct transmit_lane lane_of[TRANSMIT_LANES];
 };
 

@@ -77,6 +77,7 @@ Result<std::unique_ptr<AttachedPort>> AttachedPort::open(xsk::Umem& umem, xsk::F
     port->close(pool);
     return fail(done.error().in(what));
   }
+  for (const auto& queue : port->queues_) queue->delivers_at_once = link.driver == "veth";
   return port;
 }
 
@@ -259,6 +260,7 @@ QueueCounters::Values AttachedPort::counters(const PortQueue& queue) {
   set(QueueCounter::completed, own.get(xsk::SocketCounter::completed));
   set(QueueCounter::received, own.get(xsk::SocketCounter::received));
   set(QueueCounter::transmitted, own.get(xsk::SocketCounter::transmitted));
+  set(QueueCounter::redirected, queue.redirected.load(std::memory_order_relaxed));
   set(QueueCounter::tx_kicks, own.get(xsk::SocketCounter::tx_kicks));
   set(QueueCounter::tx_kick_errors, own.get(xsk::SocketCounter::tx_kick_errors));
   set(QueueCounter::tx_kicks_busy, own.get(xsk::SocketCounter::tx_kicks_busy));

@@ -20,6 +20,7 @@ Egress::Egress(WorkerId self, xsk::FramePool& pool, HandoffMesh& mesh,
       mesh_(mesh),
       worker_counters_(worker_counters),
       counters_(std::make_unique<PortCounters[]>(kMaxPorts)),
+      lanes_(pool, worker_counters),
       woken_(mesh.workers() + 1, false) {
   dirty_.reserve(1024);
 }
@@ -34,6 +35,7 @@ void Egress::adopt(const Snapshot* snapshot) {
     dirty_.push_back(queue);
     if (queue->scheduler) scheduled_.push_back(queue);
   }
+  lanes_.adopt(snapshot->worker_queues[self_.index()]);
 }
 
 // kCount when the port takes the packet.
@@ -94,7 +96,26 @@ uint64_t Egress::next_release_ns() const {
   return next_ns;
 }
 
+void Egress::count_sent(const Packet& packet, PortId to) {
+  PortCounters& port = counters(to);
+  port.add(PortCounter::tx_packets);
+  port.add(PortCounter::tx_bytes, packet.len_bytes);
+}
+
+// False when it is for the socket.
+bool Egress::put_in_lane(Packet& packet, PortId to, PortQueue& queue) {
+  if (lanes_.put(packet, queue)) {
+    count_sent(packet, to);
+    release(packet);
+    return true;
+  }
+  if (queue.lane == nullptr) return false;
+  drop(packet, to, PortCounter::drop_tx_full);
+  return true;
+}
+
 void Egress::put_in_ring(Packet& packet, PortId to, PortQueue& queue) {
+  if (queue.lane != nullptr && put_in_lane(packet, to, queue)) return;
   xsk::XskSocket& socket = *queue.socket;
   const uint32_t buffers = packet.buffers();
   if (!socket.can_transmit(buffers)) [[unlikely]] {
@@ -108,9 +129,7 @@ void Egress::put_in_ring(Packet& packet, PortId to, PortQueue& queue) {
     queue.tx_dirty = true;
     dirty_.push_back(&queue);
   }
-  PortCounters& port = counters(to);
-  port.add(PortCounter::tx_packets);
-  port.add(PortCounter::tx_bytes, packet.len_bytes);
+  count_sent(packet, to);
   socket.transmit(std::move(packet.head), !packet.rest.empty());
   for (size_t i = 0; i < packet.rest.size(); ++i) {
     socket.transmit(std::move(packet.rest[i]), i + 1 < packet.rest.size());
@@ -274,6 +293,7 @@ void Egress::resume(Packet& packet, const HandoffItem& item) {
 }
 
 bool Egress::flush() {
+  lanes_.publish();
   bool drained = true;
   size_t kept = 0;
   for (PortQueue* queue : dirty_) {

@@ -11,6 +11,7 @@
 
 #include "starocean/base/ids.h"
 #include "starocean/dataplane/counters.h"
+#include "starocean/dataplane/egress_lanes.h"
 #include "starocean/dataplane/handoff_mesh.h"
 #include "starocean/dataplane/packet.h"
 #include "starocean/dataplane/snapshot.h"
@@ -65,6 +66,10 @@ class Egress {
   // false when a transmit ring is not drained yet.
   bool flush();
 
+  // The other way out, for those of its own queues that use it.
+  EgressLanes& lanes() { return lanes_; }
+  const EgressLanes& lanes() const { return lanes_; }
+
   PortCounters& counters(PortId port) { return counters_[port.index()]; }
   const PortCounters& counters(PortId port) const { return counters_[port.index()]; }
 
@@ -72,6 +77,8 @@ class Egress {
   PortCounter refusal(const Packet& packet, const Port& to) const;
   void transmit(Packet& packet, const Port& to, PortQueue& queue);
   void put_in_ring(Packet& packet, PortId to, PortQueue& queue);
+  bool put_in_lane(Packet& packet, PortId to, PortQueue& queue);
+  void count_sent(const Packet& packet, PortId to);
   void serve(PortQueue& queue);
   void hand_off(Packet& packet, const Port& to, PortQueue& queue);
   bool take_packet(HandoffRing& ring, HandoffItem& first, Packet& packet);
@@ -89,6 +96,7 @@ class Egress {
   const Snapshot* snapshot_ = nullptr;
   std::unique_ptr<PortCounters[]> counters_;
   std::array<xsk::Buffer, kMaxBuffers> rest_;  // of the packet being copied or taken over
+  EgressLanes lanes_;
   std::vector<PortQueue*> dirty_;
   std::vector<PortQueue*> scheduled_;  // those of its own that have a scheduler
   uint64_t now_ns_ = 0;

@@ -78,6 +78,7 @@ Status Engine::build() {
       control_pool_ = std::move(*pool);
     }
   }
+  transmitters_.resize(workers);
   fib_ = std::make_unique<table::Fib>(*qsbr_);
   taps_ = std::make_unique<LinuxTaps>(*control_pool_, *mesh_, control_counters_.get());
   if (Status watched = watch(mesh_->control_doorbell().fd()); !watched) return watched;
@@ -192,6 +193,7 @@ Status Engine::attach(PortId port, const LinkState& link, Patience patience) {
   }
   publish();
   steer_ports();
+  offer_first_lanes(state);
   return {};
 }
 
@@ -214,6 +216,9 @@ void Engine::close_port(PortState& state) {
     auto& past = past_queues_[{state.id, queue->queue.value()}];
     const QueueCounters::Values last = AttachedPort::counters(*queue);
     for (size_t i = 0; i < last.size(); ++i) past[i] += last[i];
+    if (xsk::TransmitLane* lane = queue->offered_lane) {
+      transmitters_[queue->owner.index()]->remove_lane(lane);
+    }
   }
   const uint64_t unsent = state.attached->close(*control_pool_);
   control_counters_[state.id.index()].add(PortCounter::drop_egress_down, unsent);

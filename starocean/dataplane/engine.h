@@ -37,6 +37,7 @@ struct EngineOptions {
   xsk::UmemOptions memory;
   std::vector<int> cpus;  // a worker for each, pinned; empty: one worker, not pinned
   PollMode poll = PollMode::kAdaptive;
+  bool may_redirect = true;  // transmit by XDP_REDIRECT under load (egress_lanes.h)
   // Where the programs are noted that this process, or an earlier one, leaves on devices; empty: nowhere.
   std::string left_programs_path = {};
   // When the process ends, in whatever way, nothing passes its ports until another one runs: their programs
@@ -178,6 +179,8 @@ class Engine {
   const Snapshot& snapshot() const { return *snapshots_->current(); }
   const SnoopingTables* snooping_tables() const { return snooping_->current(); }
   uint32_t frames_to_worker(WorkerId worker) const { return mesh_->frames_to(worker); }
+  // Why no worker can transmit by XDP_REDIRECT; empty when it can, or has not been tried.
+  const std::string& redirect_problem() const { return redirect_problem_; }
   // Why nothing can be given back to Linux; empty when it can.
   const std::string& punt_problem() const { return punt_problem_; }
 
@@ -207,6 +210,10 @@ class Engine {
   std::pair<xsk::ClaimMode, xsk::RouteFilter> steering_of(const PortState& state) const;
   void steer_ports();
   void deliver(std::span<const HandoffItem> items);
+  void offer_first_lanes(PortState& state);
+  void offer_lanes(Worker& worker);
+  void offer_lanes(Worker& worker, PortState& state);
+  xsk::XdpTransmitter* transmitter_for(Worker& worker);
   void tell_programs(const net::Ipv6Address& address, bool local);
   PortCounters::Values port_counters(PortId port) const;
   void punt_from_workers();
@@ -239,6 +246,9 @@ class Engine {
   std::map<std::string, PortId> names_;  // of all ports that there ever were
   std::map<std::pair<PortId, uint16_t>, QueueCounters::Values> past_queues_;  // of closed sockets
   std::map<BridgeId, BridgeState> bridges_;
+  // By worker, where one has asked for it; they outlive the workers' threads.
+  std::vector<std::unique_ptr<xsk::XdpTransmitter>> transmitters_;
+  std::string redirect_problem_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<table::Fib> fib_;
   Routing routing_;

@@ -30,6 +30,9 @@ Status Engine::start_workers() {
 
 void Engine::service(uint64_t now_ms) {
   punt_from_workers();
+  for (const auto& worker : workers_) {
+    if (worker->takes_wish_for_lanes()) offer_lanes(*worker);
+  }
   taps_->read();
   pass_on_neighbour_requests();
   fib_->collect();

@@ -3,6 +3,7 @@
 // closes only after that.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "starocean/net/ip_prefix.h"
 #include "starocean/table/fib.h"
 #include "starocean/xsk/socket.h"
+#include "starocean/xsk/transmit_lane.h"
 
 namespace starocean::dataplane {
 
@@ -28,6 +30,15 @@ struct PortQueue {
   // What waits to be sent; none: everything is sent at once. Then all that leaves by this port leaves by this queue.
   std::unique_ptr<EgressScheduler> scheduler;
   bool tx_dirty = false;
+
+  // The way through XDP's redirect (egress_lanes.h). The control thread offers a lane; the owner uses it now and then.
+  std::atomic<xsk::TransmitLane*> offered_lane = nullptr;
+  bool delivers_at_once = false;  // the kernel has sent what it has taken: a veth
+  xsk::TransmitLane* lane = nullptr;
+  bool lane_closing = false;  // its frames are to come back
+  uint32_t lane_refused_before = 0;
+  uint64_t lane_barred_until_ns = 0;
+  std::atomic<uint64_t> redirected = 0;  // frames put into lanes
 };
 
 // A VLAN that routes, or that Linux has a device for.

@@ -36,6 +36,8 @@ constexpr uint64_t kSleepNs = kNsPerSecond;
 // A wake-up that comes later than its work by more than that is none.
 constexpr uint64_t kLateNs = 20 * kNsPerMs;
 constexpr uint64_t kRetryNs = kNsPerMs;
+// While the transmitting thread runs, it is looked after.
+constexpr uint64_t kLanesNs = 10 * kNsPerMs;
 
 }  // namespace
 
@@ -82,6 +84,7 @@ void Worker::run() {
     if (snapshot_->generation != generation_) adopt(*snapshot_);
 
     const uint32_t packets = turn();
+    last_packets_ = packets;
     counters_.add(WorkerCounter::turns);
     if (packets != 0) {
       counters_.add(WorkerCounter::busy_turns);
@@ -99,6 +102,7 @@ void Worker::run() {
   egress_.take_handoffs();
   router_.stop();
   egress_.flush();
+  egress_.lanes().stop();
   reader.offline();
 }
 
@@ -118,6 +122,10 @@ void Worker::adopt(const Snapshot& snapshot) {
 uint32_t Worker::turn() {
   uint32_t packets = 0;
   egress_.begin_turn(now_ns_);
+  if (egress_.lanes().begin_turn(now_ns_, last_packets_)) {
+    wishes_lanes_.store(true, std::memory_order_relaxed);
+    egress_.wake_control();
+  }
   const bool scarce = starving_ || pool_.scarce();
   starving_ = false;
   for (PortQueue* queue : queues_) {
@@ -133,6 +141,8 @@ uint32_t Worker::turn() {
   packets += egress_.take_handoffs();
   egress_.serve_schedulers();
   transmit_pending_ = !egress_.flush();
+  egress_.lanes().end_turn(packets == 0);
+  transmit_pending_ |= !egress_.lanes().all_sent();
   return packets;
 }
 
@@ -196,7 +206,7 @@ uint64_t Worker::sleep_limit_ns(uint64_t now_ns) const {
   // Neither a transmit ring that the kernel did not drain nor a want of frames announces its end, nor does a
   // neighbour that has been found.
   const bool comes_back = transmit_pending_ || starving_ || router_.waiting();
-  const uint64_t limit_ns = comes_back ? kRetryNs : kSleepNs;
+  const uint64_t limit_ns = comes_back ? kRetryNs : egress_.lanes().active() ? kLanesNs : kSleepNs;
   const uint64_t release_ns = egress_.next_release_ns();
   if (release_ns == EgressScheduler::kNever) return limit_ns;
   // What no longer waits for its time waits for the device, which does not announce that it has room.

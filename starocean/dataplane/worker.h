@@ -71,6 +71,12 @@ class Worker {
   const xsk::FramePool& pool() const { return pool_; }
   // Frames of packets that wait for a neighbour's address.
   uint32_t frames_waiting() const { return router_.frames_waiting(); }
+  bool redirects() const { return egress_.lanes().in_use(); }
+  // Since it was last asked: it does not keep up, and queues of its have no lane (egress_lanes.h).
+  bool takes_wish_for_lanes() { return wishes_lanes_.exchange(false, std::memory_order_relaxed); }
+  void set_transmitter(xsk::XdpTransmitter* transmitter) {
+    egress_.lanes().set_transmitter(transmitter);
+  }
   // Calls made by sockets, which count for themselves, excluded.
   uint64_t loop_system_calls() const { return counters_.get(WorkerCounter::system_calls); }
 
@@ -113,6 +119,8 @@ class Worker {
   RoutedBatch to_router_, from_linux_;
   std::array<xsk::RxBuffer, kBatchPackets> received_;
 
+  uint32_t last_packets_ = 0;  // of the turn before
+  std::atomic<bool> wishes_lanes_{false};
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> stop_{false};
   std::thread thread_;

@@ -46,15 +46,18 @@ class TransmitLane {
   // Nothing more is sent; certain after the next XdpTransmitter::wait() that succeeds, or once the transmitter is at rest.
   void close() { std::atomic_ref(shared_->closed).store(1, std::memory_order_release); }
   void open() { std::atomic_ref(shared_->closed).store(0, std::memory_order_release); }
-  // Of a lane that is closed for certain: use(frame) for each that was not sent, in order; they are out of the lane then.
+  // Of a lane that is closed for certain: use(frame) for each that was not sent, in order, until it returns false; those
+  // before that one are out of the lane then. True when that is all.
   template <class Use>
-  void take_back(Use&& use) {
-    for (uint32_t number = done(); number != produced_; ++number) {
+  bool take_back(Use&& use) {
+    uint32_t number = done();
+    for (; number != produced_; ++number) {
       const transmit_slot& slot = slots_[number % kFrames];
-      use(std::as_bytes(std::span(slot.bytes, slot.len_bytes)));
+      if (!use(std::as_bytes(std::span(slot.bytes, slot.len_bytes)))) break;
     }
-    produced_ = done();
-    publish();
+    // The program's own number, which it does not touch while the lane is closed.
+    std::atomic_ref(shared_->done).store(number, std::memory_order_release);
+    return number == produced_;
   }
 
   // --- Any thread ---

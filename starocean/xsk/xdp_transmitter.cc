@@ -152,8 +152,8 @@ void XdpTransmitter::State::run_while_ordered() {
 
 void XdpTransmitter::State::work() {
   let_stop_signal_in();
-  give_way();
   while (order != Order::kQuit) {
+    give_way();
     at_rest =
         false;  // before the order is read: who has withdrawn it and sees the thread at rest knows that it stays so
     run_while_ordered();
@@ -202,8 +202,11 @@ Result<TransmitLane*> XdpTransmitter::add_lane(uint32_t ifindex) {
   if (free->slots == nullptr) {
     if (Status made = state.make_slots(number); !made) return fail(made.error());
   }
+  bpf_devmap_val device{};
+  device.ifindex = ifindex;
+  device.bpf_prog.fd = bpf_program__fd(state.skeleton->progs.leave_or_hold);
   const int devices = bpf_map__fd(state.skeleton->maps.devices);
-  if (bpf_map_update_elem(devices, &number, &ifindex, BPF_ANY) != 0) {
+  if (bpf_map_update_elem(devices, &number, &device, BPF_ANY) != 0) {
     return fail_system("cannot transmit to a device by XDP_REDIRECT", errno);
   }
   transmit_control& control = state.control();
@@ -244,6 +247,12 @@ void XdpTransmitter::end() {
   auto running = State::Order::kRun;
   state_->order.compare_exchange_strong(running, State::Order::kRest);
   if (!state_->at_rest) pthread_kill(state_->thread.native_handle(), stop_signal());
+}
+
+// Without CAP_SYS_NICE it goes on as it is: later, but it comes.
+void XdpTransmitter::hurry() {
+  const sched_param none{};
+  pthread_setschedparam(state_->thread.native_handle(), SCHED_OTHER, &none);
 }
 
 bool XdpTransmitter::at_rest() const {

@@ -67,6 +67,8 @@ class XdpTransmitter {
   void begin();
   // It is to run no more; what is in the lanes stays there. To be repeated until at_rest(): a signal may be lost.
   void end();
+  // Its thread competes with others for its CPU, until it is at rest: when wait() fails and its lanes are to be had back.
+  void hurry();
   // After end(): the program does not run.
   bool at_rest() const;
   // The program is at work, and goes on for at least a second: a look at memory.

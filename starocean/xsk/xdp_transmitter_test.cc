@@ -132,6 +132,12 @@ class XdpTransmitterTest : public ::testing::Test {
     ASSERT_EQ(bytes.size(), expected.size()) << "frame " << seen_ - 1;
     ASSERT_EQ(std::memcmp(bytes.data(), expected.data(), bytes.size()), 0) << "frame " << seen_ - 1;
   }
+  bool take_back() {
+    return lane_->take_back([&](std::span<const std::byte> bytes) {
+      check(bytes);
+      return true;
+    });
+  }
   void receive_all() {
     for (int i = 0; i < 5000 && seen_ != pushed_; ++i) {
       transmitter_->wait();
@@ -241,7 +247,14 @@ TEST_F(XdpTransmitterTest, WhatADeviceDoesNotTakeComesBack) {
   EXPECT_EQ(lane_->unsent(), 300u);
   lane_->close();
   ASSERT_TRUE(wait());
-  lane_->take_back([&](std::span<const std::byte> bytes) { check(bytes); });
+  const auto first_hundred = [&](std::span<const std::byte> bytes) {
+    if (seen_ == 100) return false;
+    check(bytes);
+    return true;
+  };
+  EXPECT_FALSE(lane_->take_back(first_hundred));
+  EXPECT_EQ(lane_->unsent(), 200u);
+  EXPECT_TRUE(take_back());
   EXPECT_EQ(seen_, 300u);
   EXPECT_EQ(lane_->unsent(), 0u);
   EXPECT_EQ(lane_->room(), TransmitLane::kFrames);
@@ -257,7 +270,7 @@ TEST_F(XdpTransmitterTest, AClosedLaneSendsNothingMore) {
     ASSERT_TRUE(wait());
     receive();
     const uint32_t unsent = lane_->unsent(), arrived = seen_;
-    lane_->take_back([&](std::span<const std::byte> bytes) { check(bytes); });
+    EXPECT_TRUE(take_back());
     EXPECT_EQ(seen_ - arrived, unsent);
     ASSERT_EQ(seen_, pushed_);
     lane_->open();

@@ -1,0 +1,95 @@
+// When a worker transmits by XDP_REDIRECT instead of through its sockets (egress_lanes.h): while many packets come, or more
+// than it keeps up with. Sockets are for the rest: they need no thread that looks for work all the time, and cost least for a
+// few packets at a time. A few numbers, no clock of its own; one thread.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "starocean/base/clock.h"
+
+namespace starocean::dataplane {
+
+class TransmitPolicy {
+ public:
+  static constexpr uint64_t kWindowNs = 10 * kNsPerMs;
+  // Many: so many in a window, and in a turn that found any; in that many windows in a row.
+  static constexpr uint64_t kManyPackets = 4000;  // 400,000 a second
+  static constexpr uint64_t kManyInATurn = 12;
+  static constexpr uint32_t kManyWindows = 2;
+  // More than it keeps up with: turns in a row that take as long as the next one's packets need to arrive. One or two
+  // may be a burst.
+  static constexpr uint32_t kFullTurn = 256;
+  static constexpr uint32_t kFullTurns = 3;
+  // It ends after so many windows in a row with fewer packets, in which it was at work for less than that part: with sockets
+  // it may take two to three times as long.
+  static constexpr uint32_t kQuietWindows = 10;
+  static constexpr uint64_t kFewPackets = 2000;
+  static constexpr uint64_t kBusyPercent = 30;
+  // After failed().
+  static constexpr uint64_t kFirstPauseNs = kNsPerSecond;
+  static constexpr uint64_t kLongestPauseNs = 64 * kNsPerSecond;
+
+  bool wants() const { return wants_; }
+
+  // A turn begins; the one before it found so many packets.
+  void observe(uint64_t now_ns, uint32_t packets) {
+    if (packets != 0) {
+      busy_ns_ += now_ns - last_ns_;
+      packets_ += packets;
+      ++turns_;
+    }
+    last_ns_ = now_ns;
+    full_turns_ = packets < kFullTurn ? 0 : full_turns_ + 1;
+    if (full_turns_ >= kFullTurns && !wants_) begin(now_ns);
+    if (now_ns - since_ns_ >= kWindowNs) end_window(now_ns);
+  }
+  // It was of no use: not again for a while, each time longer.
+  void failed(uint64_t now_ns) {
+    wants_ = false;
+    in_a_row_ = full_turns_ = 0;
+    paused_until_ns_ = now_ns + pause_ns_;
+    pause_ns_ = std::min(2 * pause_ns_, kLongestPauseNs);
+  }
+
+ private:
+  void begin(uint64_t now_ns) {
+    if (now_ns < paused_until_ns_) return;
+    wants_ = true;
+    in_a_row_ = 0;
+  }
+
+  void end_window(uint64_t now_ns) {
+    // The worker may have slept through several.
+    const uint64_t windows = (now_ns - since_ns_) / kWindowNs;
+    const uint64_t packets = packets_ / windows;
+    const bool many = packets >= kManyPackets && packets_ >= turns_ * kManyInATurn;
+    const bool few = packets < kFewPackets && busy_ns_ * 100 < (now_ns - since_ns_) * kBusyPercent;
+    since_ns_ = now_ns;
+    packets_ = turns_ = busy_ns_ = 0;
+    in_a_row_ = (wants_ ? few : many) ? in_a_row_ + windows : 0;
+    if (!wants_) {
+      if (in_a_row_ >= kManyWindows) begin(now_ns);
+      return;
+    }
+    if (in_a_row_ < kQuietWindows) return;
+    wants_ = false;
+    in_a_row_ = 0;
+    pause_ns_ = kFirstPauseNs;
+  }
+
+  bool wants_ = false;
+  uint32_t full_turns_ = 0;
+  uint64_t last_ns_ = 0;
+  // Of this window.
+  uint64_t since_ns_ = 0;
+  uint64_t packets_ = 0;
+  uint64_t turns_ = 0;
+  uint64_t busy_ns_ = 0;
+
+  uint64_t in_a_row_ = 0;  // windows that speak for a change
+  uint64_t paused_until_ns_ = 0;
+  uint64_t pause_ns_ = kFirstPauseNs;
+};
+
+}  // namespace starocean::dataplane
