@@ -113,6 +113,7 @@ WorkerStatus worker_status(const Engine& engine, const dataplane::Worker& worker
   status.cpu = worker.cpu();
   status.poll = poll_name(worker.poll_mode());
   status.state = worker.sleeping() ? "sleeping" : "running";
+  status.sends_by = worker.redirects() ? "redirect" : "sockets";
   status.pool_frames = worker.pool().frames();
   status.in_flight = engine.frames_to_worker(worker.id());
   worker.counters().add_to(status.counters);

@@ -100,6 +100,7 @@ dataplane::PortOptions PortManager::port_options(const InterfaceConfig& interfac
                                  ? dataplane::FinishChecksums::kOff
                                  : dataplane::FinishChecksums::kAuto;
   options.busy_poll = poll == Poll::kBusy;
+  options.may_redirect = interface.io == Io::kAuto;
   if (interface.egress) options.egress = egress_options(*interface.egress);
   return options;
 }

@@ -121,6 +121,7 @@ Json worker_json(const WorkerStatus& worker) {
           {"cpu", worker.cpu},
           {"poll", worker.poll},
           {"state", worker.state},
+          {"sends_by", worker.sends_by},
           {"pool_frames", worker.pool_frames},
           {"in_flight", worker.in_flight},
           {"queues", worker.queues},

@@ -100,6 +100,7 @@ std::string workers_text(const Json& answer) {
                    {"CPU", Align::kRight},
                    {"POLL"},
                    {"STATE"},
+                   {"SENDS BY"},
                    {"POOL", Align::kRight},
                    {"IN FLIGHT", Align::kRight},
                    {"PACKETS", Align::kRight},
@@ -114,7 +115,7 @@ std::string workers_text(const Json& answer) {
     const uint64_t packets = number(counters, "packets");
     const uint64_t busy = number(counters, "busy_turns");
     table.add_row({fmt::to_string(number(worker, "id")), cpu < 0 ? "any" : fmt::to_string(cpu),
-                   word(worker, "poll"), word(worker, "state"),
+                   word(worker, "poll"), word(worker, "state"), word(worker, "sends_by"),
                    grouped_number(worker, "pool_frames"), grouped_number(worker, "in_flight"),
                    grouped(packets), ratio_text(busy, number(counters, "turns"), 100, " %"),
                    ratio_text(packets, busy, 1, ""),

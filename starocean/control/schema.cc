@@ -49,8 +49,10 @@ constexpr auto kZeroCopies = std::to_array<SchemaChoice>({
     {.name = "false", .help = "", .alias_of = "off"},
 });
 constexpr auto kIos = std::to_array<SchemaChoice>({
-    {"auto", "the best that the device can do; now always AF_XDP"},
-    {"af_xdp", "AF_XDP sockets"},
+    {"auto",
+     "AF_XDP sockets; in copy mode and under load, packets are sent by XDP_REDIRECT where the "
+     "device takes them (a veth does whose other end has an XDP program or GRO)"},
+    {"af_xdp", "AF_XDP sockets, always"},
 });
 constexpr auto kOffloads = std::to_array<SchemaChoice>({
     {"false", "every packet goes through user space"},

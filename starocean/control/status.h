@@ -82,6 +82,7 @@ struct WorkerStatus {
   int cpu = -1;                     // -1: not pinned
   std::string poll;                 // "adaptive", "busy" or "interrupt"
   std::string state;                // "running" or "sleeping"
+  std::string sends_by;             // "sockets" or "redirect" (`io`)
   uint32_t pool_frames = 0;         // free frames in this worker's pool
   uint32_t in_flight = 0;           // frames in hand-off rings towards this worker, and held by it
   std::vector<std::string> queues;  // "lan1:0"

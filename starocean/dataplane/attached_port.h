@@ -43,6 +43,7 @@ struct PortOptions {
   // kAuto: on drivers whose peer is a Linux host that leaves checksums to hardware that never comes.
   FinishChecksums finish_checksums = FinishChecksums::kAuto;
   bool busy_poll = false;
+  bool may_redirect = true;                  // transmit by XDP_REDIRECT under load: egress_lanes.h
   bool stamp_arrival = false;                // xsk/arrival.h
   std::optional<EgressOptions> egress = {};  // a rate, queues, classes
   // What of its traffic is taken when it is attached; steer() changes it.

@@ -37,7 +37,6 @@ struct EngineOptions {
   xsk::UmemOptions memory;
   std::vector<int> cpus;  // a worker for each, pinned; empty: one worker, not pinned
   PollMode poll = PollMode::kAdaptive;
-  bool may_redirect = true;  // transmit by XDP_REDIRECT under load (egress_lanes.h)
   // Where the programs are noted that this process, or an earlier one, leaves on devices; empty: nowhere.
   std::string left_programs_path = {};
   // When the process ends, in whatever way, nothing passes its ports until another one runs: their programs

@@ -24,12 +24,12 @@ bool takes_redirected(uint32_t ifindex) {
 // At once, since load may come before this thread gets a CPU to answer a worker's wish; not for any number of ports, since
 // each lane is 2 MB.
 void Engine::offer_first_lanes(PortState& state) {
-  if (!options_.may_redirect || !redirect_problem_.empty() || ports_.size() > kFirstPorts) return;
+  if (!redirect_problem_.empty() || ports_.size() > kFirstPorts) return;
   for (const auto& worker : workers_) offer_lanes(*worker, state);
 }
 
 void Engine::offer_lanes(Worker& worker) {
-  if (!options_.may_redirect || !redirect_problem_.empty()) return;
+  if (!redirect_problem_.empty()) return;
   for (auto& [id, state] : ports_) {
     if (state.attached) offer_lanes(worker, state);
   }
@@ -37,7 +37,8 @@ void Engine::offer_lanes(Worker& worker) {
 
 void Engine::offer_lanes(Worker& worker, PortState& state) {
   const AttachedPort& port = *state.attached;
-  if (port.generic() || port.multi_buffer() || state.options.egress) return;
+  if (!state.options.may_redirect || port.generic() || port.multi_buffer() || state.options.egress)
+    return;
   for (const auto& queue : port.queues()) {
     if (queue->owner != worker.id() || queue->socket->zero_copy()) continue;
     if (queue->offered_lane != nullptr || !takes_redirected(port.ifindex())) continue;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstring>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -211,7 +212,7 @@ class SwitchForTest {
   ring::Qsbr qsbr_{1};
   ring::SnapshotPublisher<SnoopingTables> snooping_{qsbr_};
   WorkerCounters worker_counters_;
-  std::vector<PortQueue> queues_;
+  std::deque<PortQueue> queues_;
   std::shared_ptr<BridgeMacs> macs_;
   Snapshot snapshot_;
   std::unique_ptr<Egress> egress_;
