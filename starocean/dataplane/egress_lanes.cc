@@ -11,7 +11,7 @@ namespace {
 // For the transmitter to begin: RCU grace periods, and its CPU may be taken.
 constexpr uint64_t kBeginNs = 500 * kNsPerMs;
 // Of 2 ms each: some other thread has the CPU, and not for a moment.
-constexpr uint32_t kFruitlessWaits = 25;
+constexpr uint32_t kFruitlessWaits = 3;
 // Until a device is tried again that took nothing.
 constexpr uint64_t kBarredNs = 10 * kNsPerSecond;
 constexpr uint64_t kAskAgainNs = kNsPerSecond;
@@ -36,29 +36,40 @@ bool EgressLanes::begin_turn(uint64_t now_ns, uint32_t packets) {
     if (begun_) rest();
     return false;
   }
-  xsk::XdpTransmitter* const transmitter = transmitter_.load(std::memory_order_acquire);
-  if (transmitter != nullptr) {
-    if (!begun_) {
-      begun_ = true;
-      begun_ns_ = now_ns;
-      fruitless_ = 0;
-      transmitter->begin();
-      wait();
-    }
-    if (transmitter->running()) {
-      enter_all(now_ns);
-    } else {
-      leave_all();
-      if (now_ns - begun_ns_ > kBeginNs && begun_ns_ != 0) policy_.failed(now_ns);
-    }
+  if (!lanes_are_of_use(now_ns)) {
+    if (begun_) rest();
+  } else if (!begun_) {
+    begin(now_ns);
+  } else if (transmitter_.load(std::memory_order_relaxed)->running()) {
+    enter_all();
+  } else {
+    leave_all();
+    if (begun_ns_ != 0 && now_ns - begun_ns_ > kBeginNs) policy_.failed(now_ns);
   }
   if (used_ == queues_.size() || now_ns - asked_ns_ < kAskAgainNs) return false;
   asked_ns_ = now_ns;
   return true;
 }
 
-bool EgressLanes::may_use(PortQueue& queue, uint64_t now_ns) const {
-  if (queue.lane != nullptr || now_ns < queue.lane_barred_until_ns || queue.tx_dirty) return false;
+bool EgressLanes::lanes_are_of_use(uint64_t now_ns) const {
+  return transmitter_.load(std::memory_order_acquire) != nullptr &&
+         std::any_of(queues_.begin(), queues_.end(), [&](const PortQueue* queue) {
+           return queue->lane != nullptr ||
+                  (queue->offered_lane.load(std::memory_order_acquire) != nullptr &&
+                   now_ns >= queue->lane_barred_until_ns);
+         });
+}
+
+void EgressLanes::begin(uint64_t now_ns) {
+  begun_ = true;
+  begun_ns_ = now_ns;
+  fruitless_ = 0;
+  transmitter_.load(std::memory_order_relaxed)->begin();
+  wait();
+}
+
+bool EgressLanes::may_use(PortQueue& queue) const {
+  if (queue.lane != nullptr || now_ns_ < queue.lane_barred_until_ns || queue.tx_dirty) return false;
   if (queue.offered_lane.load(std::memory_order_acquire) == nullptr) return false;
   if (queue.socket->pending_transmissions() != 0) return false;
   // A veth has delivered what the kernel has taken; a card may have it in another of its queues still.
@@ -67,11 +78,11 @@ bool EgressLanes::may_use(PortQueue& queue, uint64_t now_ns) const {
   return queue.socket->frames_in_transmit() == 0;
 }
 
-void EgressLanes::enter_all(uint64_t now_ns) {
+void EgressLanes::enter_all() {
   begun_ns_ = 0;
   if (used_ == queues_.size()) return;
   for (PortQueue* queue : queues_) {
-    if (!may_use(*queue, now_ns)) continue;
+    if (!may_use(*queue)) continue;
     queue->lane = queue->offered_lane.load(std::memory_order_relaxed);
     queue->lane_closing = false;
     queue->lane_refused_before = queue->lane->refused();

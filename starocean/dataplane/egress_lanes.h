@@ -27,6 +27,10 @@ class EgressLanes {
  public:
   EgressLanes(xsk::FramePool& pool, WorkerCounters& counters) : pool_(pool), counters_(counters) {}
 
+  // The worker has a CPU of its own. Otherwise the transmitting thread may have to share one with others, and is not relied on
+  // before it is needed. Before the first turn.
+  void set_pinned(bool pinned) { policy_ = TransmitPolicy(pinned); }
+
   // The queues that the worker owns now.
   void adopt(const std::vector<PortQueue*>& queues);
   // Once a turn, before its first packet: `packets` were in the one before. True when the control thread is to be asked for
@@ -54,14 +58,15 @@ class EgressLanes {
   void set_transmitter(xsk::XdpTransmitter* transmitter) {
     transmitter_.store(transmitter, std::memory_order_release);
   }
-  bool has_transmitter() const { return transmitter_.load(std::memory_order_relaxed) != nullptr; }
   bool in_use() const { return used_.load(std::memory_order_relaxed) != 0; }
 
  private:
   static constexpr uint32_t kHandOverFrames = 256;
 
-  bool may_use(PortQueue& queue, uint64_t now_ns) const;
-  void enter_all(uint64_t now_ns);
+  bool lanes_are_of_use(uint64_t now_ns) const;
+  void begin(uint64_t now_ns);
+  bool may_use(PortQueue& queue) const;
+  void enter_all();
   void leave(PortQueue& queue);
   void leave_all();
   bool take_back(PortQueue& queue);

@@ -30,6 +30,9 @@ class TransmitPolicy {
   static constexpr uint64_t kFirstPauseNs = kNsPerSecond;
   static constexpr uint64_t kLongestPauseNs = 64 * kNsPerSecond;
 
+  // `on_many`: already with many packets, which saves time of whoever receives them; else only when it does not keep up.
+  explicit TransmitPolicy(bool on_many = true) : on_many_(on_many) {}
+
   bool wants() const { return wants_; }
 
   // A turn begins; the one before it found so many packets.
@@ -63,7 +66,7 @@ class TransmitPolicy {
     // The worker may have slept through several.
     const uint64_t windows = (now_ns - since_ns_) / kWindowNs;
     const uint64_t packets = packets_ / windows;
-    const bool many = packets >= kManyPackets && packets_ >= turns_ * kManyInATurn;
+    const bool many = on_many_ && packets >= kManyPackets && packets_ >= turns_ * kManyInATurn;
     const bool few = packets < kFewPackets && busy_ns_ * 100 < (now_ns - since_ns_) * kBusyPercent;
     since_ns_ = now_ns;
     packets_ = turns_ = busy_ns_ = 0;
@@ -78,6 +81,7 @@ class TransmitPolicy {
     pause_ns_ = kFirstPauseNs;
   }
 
+  bool on_many_;
   bool wants_ = false;
   uint32_t full_turns_ = 0;
   uint64_t last_ns_ = 0;

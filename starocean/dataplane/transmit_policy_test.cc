@@ -48,6 +48,14 @@ TEST_F(TransmitPolicyTest, BeginsWithManyPacketsInLargeTurns) {
   EXPECT_TRUE(policy_.wants());
 }
 
+TEST_F(TransmitPolicyTest, OrOnlyWhenTheWorkerDoesNotKeepUp) {
+  policy_ = TransmitPolicy(false);
+  pairs(20, 20'000, 20'000, kNsPerSecond);
+  EXPECT_FALSE(policy_.wants());
+  turns(256, 250'000, kNsPerMs);
+  EXPECT_TRUE(policy_.wants());
+}
+
 TEST_F(TransmitPolicyTest, ManyInSmallTurnsAreLeftToSockets) {
   pairs(5, 5'000, 5'000, 100 * kNsPerMs);  // 500,000 a second
   EXPECT_FALSE(policy_.wants());

@@ -49,7 +49,9 @@ Worker::Worker(WorkerId id, int cpu, PollMode poll, SharedState shared, xsk::Fra
       pool_(pool),
       egress_(id, pool, shared.mesh, counters_),
       switch_(egress_, shared.mac_moves, shared.group_events, shared.snooping),
-      router_(egress_, switch_, pool, shared.neighbour_requests) {}
+      router_(egress_, switch_, pool, shared.neighbour_requests) {
+  egress_.lanes().set_pinned(cpu >= 0);
+}
 
 Worker::~Worker() {
   stop();

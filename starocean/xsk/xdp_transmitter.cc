@@ -22,6 +22,7 @@
 #include "starocean/base/clock.h"
 #include "starocean/base/cpu_affinity.h"
 #include "starocean/base/log.h"
+#include "starocean/base/regions.h"
 #include "starocean/xsk/live_frames.h"
 #include "starocean/xsk/steering_attach.h"
 #include "starocean/xsk/steering_log.h"
@@ -151,6 +152,7 @@ void XdpTransmitter::State::run_while_ordered() {
 }
 
 void XdpTransmitter::State::work() {
+  const ScopedRegion stack = ScopedRegion::this_thread_stack("stack of " + options.thread_name);
   let_stop_signal_in();
   while (order != Order::kQuit) {
     give_way();
