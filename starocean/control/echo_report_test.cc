@@ -76,8 +76,9 @@ TEST(EchoReport, JsonAndPrometheusTellTheSame) {
   std::set<std::string> left;
   for (const auto& [name, value] : samples) left.insert(name.substr(0, name.find('{')));
   EXPECT_EQ(left, (std::set<std::string>{
-                      "starocean_queue_rx_kicks_total", "starocean_queue_tx_kick_errors_total",
-                      "starocean_queue_tx_kicks_busy_total", "starocean_queue_tx_kicks_total"}));
+                      "starocean_queue_redirected_total", "starocean_queue_rx_kicks_total",
+                      "starocean_queue_tx_kick_errors_total", "starocean_queue_tx_kicks_busy_total",
+                      "starocean_queue_tx_kicks_total"}));
 }
 
 TEST(EchoReport, StatusLineHasTheSameNumbers) {

@@ -126,7 +126,7 @@ TEST(RenderJson, Queues) {
 
 TEST(RenderJson, Workers) {
   const Json worker = workers_json(sample_status())["workers"][0];
-  EXPECT_EQ(keys(worker), "id cpu poll state pool_frames in_flight queues counters");
+  EXPECT_EQ(keys(worker), "id cpu poll state sends_by pool_frames in_flight queues counters");
   EXPECT_EQ(worker["cpu"], -1);
   EXPECT_EQ(worker["queues"][0], "lan1:0");
   EXPECT_EQ(worker["counters"]["turns"], 80);

@@ -84,7 +84,6 @@ SO_DECLARE_COUNTERS(PortCounter, kPortCounters, SO_PORT_COUNTERS)
   X(completed, "descriptors", "frames that came back after transmission")                    \
   X(received, "descriptors", "frames taken from the receive ring")                           \
   X(transmitted, "descriptors", "frames put into the transmit ring")                         \
-  X(redirected, "packets", "sent by XDP_REDIRECT, past the transmit ring (`io`)")            \
   X(tx_kicks, "calls", "system calls made to start transmission")                            \
   X(tx_kick_errors, "calls", "of these, refused for a reason other than 'try again'")        \
   X(tx_kicks_busy, "calls",                                                                  \
@@ -95,7 +94,8 @@ SO_DECLARE_COUNTERS(PortCounter, kPortCounters, SO_PORT_COUNTERS)
   X(kernel_tx_invalid_descs, "descriptors", "transmit descriptors that the kernel refused")  \
   X(kernel_rx_ring_full, "packets", "dropped by the kernel: receive ring full")              \
   X(kernel_rx_fill_ring_empty, "events", "the kernel found the fill ring empty")             \
-  X(kernel_tx_ring_empty, "events", "the kernel was asked to transmit and found nothing")
+  X(kernel_tx_ring_empty, "events", "the kernel was asked to transmit and found nothing")    \
+  X(redirected, "packets", "sent by XDP_REDIRECT, past the transmit ring (`io`)")
 
 SO_DECLARE_COUNTERS(QueueCounter, kQueueCounters, SO_QUEUE_COUNTERS)
 

@@ -26,7 +26,7 @@ class XskVethTest : public ::testing::Test {
   void SetUp() override {
     if (const auto reason = why_no_namespaces(); !reason.empty()) GTEST_SKIP() << reason;
     netns_.emplace();
-    veth_ = make_veth("va", "vb", {.queues = 2});
+    veth_ = make_veth("va", "vb", {.queues = 2, .one_queue_at_far_end = true});
     umem_ = Umem::create({.frames = 2048, .hugepages = HugePages::kNone}).value();
     depot_ = FrameDepot::create(*umem_).value();
     pool_ = FramePool::create(*depot_).value();

@@ -3,12 +3,15 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -34,6 +37,20 @@ rtnl::Connection connect() {
   auto links = rtnl::Connection::open();
   SO_CHECK(links.has_value(), "the test has no netlink socket");
   return std::move(*links);
+}
+
+void use_one_queue(const std::string& device) {
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ethtool_channels channels{};
+  channels.cmd = ETHTOOL_GCHANNELS;
+  ifreq request{};
+  std::strncpy(request.ifr_name, device.c_str(), IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&channels);
+  SO_CHECK(ioctl(fd, SIOCETHTOOL, &request) == 0, "the test's device does not tell its queues");
+  channels.cmd = ETHTOOL_SCHANNELS;
+  channels.rx_count = channels.tx_count = 1;
+  SO_CHECK(ioctl(fd, SIOCETHTOOL, &request) == 0, "the test's device keeps its queues");
+  close(fd);
 }
 
 void add_address(uint32_t ifindex, int family, const std::string& text, uint8_t prefix_len) {
@@ -115,6 +132,7 @@ Veth make_veth(const std::string& near, const std::string& far, const VethOption
     if (!options.ipv6) must(links.set(ifindex, {.no_ipv6_address = true}));
     must(links.set(ifindex, {.up = true}));
   }
+  if (options.one_queue_at_far_end) use_one_queue(far);
   const auto near_info = links.find(near);
   const auto far_info = links.find(far);
   SO_CHECK(near_info && far_info, "the veth pair is gone");

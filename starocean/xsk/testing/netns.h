@@ -43,6 +43,9 @@ struct Veth {
 struct VethOptions {
   uint32_t mtu = 1500;
   uint32_t queues = 1;
+  // The far end sends on its first queue only, so that all arrives on the near end's first: of several, Linux
+  // chooses by a hash with a seed of its own.
+  bool one_queue_at_far_end = false;
   bool ipv6 = false;  // without it the kernel sends nothing of its own accord on the pair
 };
 
