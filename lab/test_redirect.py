@@ -84,7 +84,7 @@ def test_a_flood(lab, switch, io):
     daemon.assert_conserved()
     report = end.result()
     assert_all_there(daemon, sent, report, before)
-    assert (redirected(daemon) > 100_000) == (io == "auto")
+    assert (redirected(daemon) > 0) == (io == "auto")
     assert worker(daemon)["counters"]["lost_wakeups"] == 0
 
 
@@ -129,7 +129,7 @@ def test_a_receiver_that_takes_no_redirected_frames_any_more(lab, switch):
     daemon, sender, receiver = switch()
     learned(sender, receiver)
     end = sink(lab, receiver)
-    process = load_beside(sender, receiver, 6)
+    process = load_beside(sender, receiver, 10)
     wait_until(lambda: worker(daemon)["sends_by"] == "redirect", "it sends by redirect", 20, 0.1)
     end.result()
     wait_until(lambda: worker(daemon)["sends_by"] == "sockets", "it sends through sockets", 20, 0.1)
@@ -142,7 +142,7 @@ def test_ports_leave_and_the_configuration_changes_under_load(lab, switch):
     daemon, sender, receiver = switch()
     learned(sender, receiver)
     end = sink(lab, receiver)
-    process = load_beside(sender, receiver, 8)
+    process = load_beside(sender, receiver, 10)
     wait_until(lambda: worker(daemon)["sends_by"] == "redirect", "it sends by redirect", 20, 0.1)
     config = bridge_config(2)
     config["workers"] = {"cpus": [1]}
@@ -166,7 +166,7 @@ def test_it_ends_while_it_sends(lab, switch, how):
     daemon, sender, receiver = switch()
     learned(sender, receiver)
     end = sink(lab, receiver)
-    process = load_beside(sender, receiver, 5)
+    process = load_beside(sender, receiver, 10)
     wait_until(lambda: worker(daemon)["sends_by"] == "redirect", "it sends by redirect", 20, 0.1)
     getattr(daemon, how)()
     assert not daemon.running()

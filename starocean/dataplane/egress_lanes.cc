@@ -11,7 +11,7 @@ namespace {
 // For the transmitter to begin: RCU grace periods, and its CPU may be taken.
 constexpr uint64_t kBeginNs = 500 * kNsPerMs;
 // Of 2 ms each: some other thread has the CPU, and not for a moment.
-constexpr uint32_t kFruitlessWaits = 3;
+constexpr uint32_t kFruitlessWaits = 10;
 // Until a device is tried again that took nothing.
 constexpr uint64_t kBarredNs = 10 * kNsPerSecond;
 constexpr uint64_t kAskAgainNs = kNsPerSecond;
