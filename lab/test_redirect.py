@@ -73,6 +73,15 @@ def sink(lab, receiver):
     return gen.Receiver(lab, receiver.namespace, receiver.device, *FLOWS)
 
 
+def under_load(lab, daemon, sender, receiver):
+    """(receiver, sender) of a flood that goes on for ten seconds; the switch sends by redirect."""
+    learned(sender, receiver)
+    end = sink(lab, receiver)
+    process = load_beside(sender, receiver, 10)
+    wait_until(lambda: worker(daemon)["sends_by"] == "redirect", "it sends by redirect", 20, 0.1)
+    return end, process
+
+
 @pytest.mark.parametrize("io", ["auto", "af_xdp"])
 def test_a_flood(lab, switch, io):
     daemon, sender, receiver = switch(io)
@@ -127,10 +136,7 @@ def test_it_goes_back_to_sockets_and_to_sleep(lab, switch):
 def test_a_receiver_that_takes_no_redirected_frames_any_more(lab, switch):
     """When its other end loses the XDP program, a veth refuses them: sockets carry on, nothing that was sent is lost."""
     daemon, sender, receiver = switch()
-    learned(sender, receiver)
-    end = sink(lab, receiver)
-    process = load_beside(sender, receiver, 10)
-    wait_until(lambda: worker(daemon)["sends_by"] == "redirect", "it sends by redirect", 20, 0.1)
+    end, process = under_load(lab, daemon, sender, receiver)
     end.result()
     wait_until(lambda: worker(daemon)["sends_by"] == "sockets", "it sends through sockets", 20, 0.1)
     process.wait(30)
@@ -140,10 +146,7 @@ def test_a_receiver_that_takes_no_redirected_frames_any_more(lab, switch):
 
 def test_ports_leave_and_the_configuration_changes_under_load(lab, switch):
     daemon, sender, receiver = switch()
-    learned(sender, receiver)
-    end = sink(lab, receiver)
-    process = load_beside(sender, receiver, 10)
-    wait_until(lambda: worker(daemon)["sends_by"] == "redirect", "it sends by redirect", 20, 0.1)
+    end, process = under_load(lab, daemon, sender, receiver)
     config = bridge_config(2)
     config["workers"] = {"cpus": [1]}
     without = bridge_config(2)
@@ -164,10 +167,7 @@ def test_ports_leave_and_the_configuration_changes_under_load(lab, switch):
 def test_it_ends_while_it_sends(lab, switch, how):
     """The thread is inside the kernel all the while; the process ends all the same."""
     daemon, sender, receiver = switch()
-    learned(sender, receiver)
-    end = sink(lab, receiver)
-    process = load_beside(sender, receiver, 10)
-    wait_until(lambda: worker(daemon)["sends_by"] == "redirect", "it sends by redirect", 20, 0.1)
+    end, process = under_load(lab, daemon, sender, receiver)
     getattr(daemon, how)()
     assert not daemon.running()
     process.wait(30)

@@ -19,6 +19,13 @@ constexpr int kStopTries = 50;
 // Until the transmitter is told once more to end.
 constexpr uint64_t kEndAgainNs = kNsPerMs;
 
+// What it holds is to come back.
+void close_lane(PortQueue& queue) {
+  queue.lane->publish();
+  queue.lane->close();
+  queue.lane_closing = true;
+}
+
 }  // namespace
 
 void EgressLanes::adopt(const std::vector<PortQueue*>& queues) {
@@ -158,9 +165,7 @@ void EgressLanes::look_for_refusals() {
 }
 
 void EgressLanes::leave(PortQueue& queue) {
-  queue.lane->publish();
-  queue.lane->close();
-  queue.lane_closing = true;
+  close_lane(queue);
   if (lanes_are_still() && take_back(queue)) count_used();
 }
 
@@ -174,10 +179,7 @@ bool EgressLanes::lanes_are_still() {
 void EgressLanes::leave_all() {
   if (!in_use()) return;
   for (PortQueue* queue : queues_) {
-    if (queue->lane == nullptr) continue;
-    queue->lane->publish();
-    queue->lane->close();
-    queue->lane_closing = true;
+    if (queue->lane != nullptr) close_lane(*queue);
   }
   if (!lanes_are_still()) return;
   for (PortQueue* queue : queues_) {

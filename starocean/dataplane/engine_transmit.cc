@@ -1,6 +1,8 @@
-// Lanes for workers that do not keep up (egress_lanes.h).
+// Lanes for workers under load (egress_lanes.h).
 
 #include <net/if.h>
+
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -39,9 +41,14 @@ void Engine::offer_lanes(Worker& worker, PortState& state) {
   const AttachedPort& port = *state.attached;
   if (!state.options.may_redirect || port.generic() || port.multi_buffer() || state.options.egress)
     return;
+  const auto lacks_lane = [&](const auto& queue) {
+    return queue->owner == worker.id() && !queue->socket->zero_copy() &&
+           queue->offered_lane == nullptr;
+  };
+  // Linux is asked once for all queues, and not where none is to get one.
+  if (std::ranges::none_of(port.queues(), lacks_lane) || !takes_redirected(port.ifindex())) return;
   for (const auto& queue : port.queues()) {
-    if (queue->owner != worker.id() || queue->socket->zero_copy()) continue;
-    if (queue->offered_lane != nullptr || !takes_redirected(port.ifindex())) continue;
+    if (!lacks_lane(queue)) continue;
     xsk::XdpTransmitter* const transmitter = transmitter_for(worker);
     if (transmitter == nullptr) return;
     const auto lane = transmitter->add_lane(port.ifindex());

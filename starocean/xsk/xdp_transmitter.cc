@@ -156,8 +156,8 @@ void XdpTransmitter::State::work() {
   let_stop_signal_in();
   while (order != Order::kQuit) {
     give_way();
-    at_rest =
-        false;  // before the order is read: who has withdrawn it and sees the thread at rest knows that it stays so
+    // Before the order is read: who has withdrawn it and sees the thread at rest knows that it stays so.
+    at_rest = false;
     run_while_ordered();
     at_rest = true;
     for (Order seen = order; seen != Order::kRun && seen != Order::kQuit; seen = order) {
