@@ -61,6 +61,8 @@ static __always_inline void answer(__u32 ticket)
 {
 	__u64 word = ticket;
 
+	/* What the lanes say is to be seen before. */
+	__sync_val_compare_and_swap(&control.barrier, 0, 0);
 	control.answered = ticket;
 	bpf_ringbuf_output(&answers, &word, sizeof(word), BPF_RB_FORCE_WAKEUP);
 }
@@ -87,7 +89,7 @@ static __always_inline __u32 look_at(struct transmit_lane *lane)
 
 static __always_inline void begin_batch(void)
 {
-	__u32 ticket = READ_ONCE(control.ticket), frames = 0, tries = 0;
+	__u32 ticket = READ_ONCE(control.ticket), frames = 0, all = 0;
 
 	control.task = bpf_get_current_task();
 	control.running = ++control.batches < control.batches_per_call;
@@ -99,17 +101,23 @@ static __always_inline void begin_batch(void)
 		if (i >= control.lanes)
 			break;
 		frames += look_at(lane);
-		tries |= lane->end - lane->next;
+		all += lane->end - lane->next;
 	}
 	/* And frames that were seen are read after that. */
-	if (frames | tries)
+	if (all)
 		__sync_val_compare_and_swap(&control.barrier, 0, 0);
-	control.nothing = !(frames | tries);
+	control.nothing = !all;
 	control.held_ifindex = 0;
 	control.hold_all = 0;
 	control.lane++;
-	if (!frames && ticket != control.answered)
+	control.left = all;
+	control.owed = 0;
+	if (ticket == control.answered)
+		return;
+	if (!frames)
 		answer(ticket);
+	else if (frames == all)
+		control.owed = ticket; /* once all have been taken: sooner than at the next batch, which would be an empty one */
 }
 
 /* The lane of the next frame; TRANSMIT_LANES when there is none. */
@@ -219,6 +227,11 @@ int BPF_PROG(count_taken, const struct net_device *from, const struct net_device
 			continue;
 		lane->expected -= (__u32)(sent + drops);
 		lane->done += (__u32)sent;
+		control.left -= (__u32)sent;
+		if (!control.left && control.owed) {
+			answer(control.owed);
+			control.owed = 0;
+		}
 		if (drops) {
 			if (control.held_ifindex != lane->ifindex)
 				lane->full = !sent;

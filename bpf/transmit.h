@@ -56,7 +56,9 @@ struct transmit_control {
 	__u32 held_ifindex; /* a device that had no room in this batch: what comes behind is held back; 0: none */
 	__u64 task;
 	__u32 hold_all; /* more than one */
-	__u32 pad1[5];
+	__u32 left;     /* seen when the batch began, and not taken yet */
+	__u32 owed;     /* the ticket to be answered when there is nothing left; 0: none */
+	__u32 pad1[3];
 	struct transmit_lane lane_of[TRANSMIT_LANES];
 };
 
