@@ -15,8 +15,11 @@ namespace {
 
 using testbed::CpuTime;
 
-// Generator and receive processing share a CPU: a batch of one or two frames would make the generator late.
+// Generator and receive processing share a CPU: a batch of one or two frames would make the generator late, and at rates
+// that may take all of the CPU, one of 16 costs it a tenth.
 constexpr uint32_t kBatch = 16;
+constexpr uint32_t kLargeBatch = 64;
+constexpr double kLargeBatchPps = 700'000;
 // A generator that has lost its CPU to something else would make up for it with a burst at several times the rate, which
 // overflows any device; what is measured is the rate. As much as 200 frames at 800,000 a second, less than a veth's ring.
 constexpr uint64_t kPatienceNs = 250 * kNsPerUs;
@@ -31,6 +34,11 @@ constexpr double kTeachingPps[] = {250'000, 250'000, 100'000, 50'000, 50'000};  
 constexpr uint64_t kFewestTaught = 64;  // frames: one alone may be lost while a device starts
 constexpr uint32_t kSmallWindow = 256;
 constexpr uint32_t kManyFlows = 1 << 16;
+
+uint32_t batch_for(double pps) {
+  if (pps <= 0) return 0;
+  return pps < kLargeBatchPps ? kBatch : kLargeBatch;
+}
 
 // Frames of one flow within a trial are few when there are many flows; a small window saves the
 // checker cache misses that would be the instrument's, not the device's.
@@ -272,7 +280,7 @@ Result<Trial> TrialRunner::run(double pps, double seconds) {
   const Load load{.frames_per_second = pps,
                   .duration_ns = static_cast<uint64_t>(seconds * static_cast<double>(kNsPerSecond)),
                   .stream = state.stream,
-                  .batch = pps > 0 ? kBatch : 0,
+                  .batch = batch_for(pps),
                   .patience_ns = kPatienceNs};
   state.stream = state.stream == kLastStream ? kFirstStream : state.stream + 1;
   state.receiver.reset(load.stream);
