@@ -44,36 +44,42 @@ TEST_F(TransmitPolicyTest, ABurstIsNoLoad) {
 }
 
 TEST_F(TransmitPolicyTest, BeginsWithManyPacketsInLargeTurns) {
-  pairs(20, 20'000, 20'000, 100 * kNsPerMs);  // 500,000 a second
+  pairs(20, 15'000, 15'000, 100 * kNsPerMs);  // 667,000 a second
   EXPECT_TRUE(policy_.wants());
 }
 
 TEST_F(TransmitPolicyTest, OrOnlyWhenTheWorkerDoesNotKeepUp) {
   policy_ = TransmitPolicy(false);
-  pairs(20, 20'000, 20'000, kNsPerSecond);
+  pairs(20, 15'000, 15'000, kNsPerSecond);
   EXPECT_FALSE(policy_.wants());
   turns(256, 250'000, kNsPerMs);
   EXPECT_TRUE(policy_.wants());
 }
 
 TEST_F(TransmitPolicyTest, ManyInSmallTurnsAreLeftToSockets) {
-  pairs(5, 5'000, 5'000, 100 * kNsPerMs);  // 500,000 a second
+  pairs(5, 3'500, 4'000, 100 * kNsPerMs);  // 667,000 a second
   EXPECT_FALSE(policy_.wants());
 }
 
 TEST_F(TransmitPolicyTest, FewAreLeftToSockets) {
-  pairs(20, 20'000, 80'000, 100 * kNsPerMs);  // 200,000 a second
+  pairs(20, 20'000, 20'000, 100 * kNsPerMs);  // 500,000 a second
   EXPECT_FALSE(policy_.wants());
 }
 
 TEST_F(TransmitPolicyTest, GoesOnWithLessThanItBeganWith) {
-  pairs(20, 20'000, 20'000, 100 * kNsPerMs);
-  pairs(20, 10'000, 60'000, kNsPerSecond);  // 286,000 a second, busy for 14 %
+  pairs(20, 15'000, 15'000, 100 * kNsPerMs);
+  pairs(20, 10'000, 25'000, kNsPerSecond);  // 571,000 a second, busy for 29 %
   EXPECT_TRUE(policy_.wants());
 }
 
+TEST_F(TransmitPolicyTest, EndsWhereSocketsKeepUp) {
+  pairs(20, 15'000, 15'000, 100 * kNsPerMs);
+  pairs(20, 14'000, 32'500, 200 * kNsPerMs);  // 430,000 a second, busy for 30 %
+  EXPECT_FALSE(policy_.wants());
+}
+
 TEST_F(TransmitPolicyTest, EndsAWhileAfterFewCome) {
-  pairs(20, 20'000, 20'000, 100 * kNsPerMs);
+  pairs(20, 15'000, 15'000, 100 * kNsPerMs);
   pairs(10, 10'000, 90'000, 60 * kNsPerMs);
   EXPECT_TRUE(policy_.wants());
   pairs(10, 10'000, 90'000, 100 * kNsPerMs);
@@ -81,7 +87,7 @@ TEST_F(TransmitPolicyTest, EndsAWhileAfterFewCome) {
 }
 
 TEST_F(TransmitPolicyTest, EndsWhenTheWorkerHasSlept) {
-  pairs(20, 20'000, 20'000, 100 * kNsPerMs);
+  pairs(20, 15'000, 15'000, 100 * kNsPerMs);
   turns(0, kNsPerSecond, 2 * kNsPerSecond);
   EXPECT_FALSE(policy_.wants());
 }
