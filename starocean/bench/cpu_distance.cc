@@ -136,7 +136,7 @@ Result<CpuDistanceFound> measure_distance(int cpu, int other_cpu) {
   fastest = alone;
   if (found.line_ns >= kFarLineNs) {
     found.distance = CpuDistance::kFar;
-  } else if (together > kSlowedDown * alone) {
+  } else if (found.line_ns < kOneCoreLineNs && together > kSlowedDown * alone) {
     found.distance = CpuDistance::kShared;
   }
   return found;
