@@ -65,6 +65,12 @@ def test_no_huge_pages(lab, switch, wanted, verdict):
     assert finding["verdict"] == verdict and finding["safe"]
 
 
+def test_other_end_takes_no_redirected_packets(lab, switch):
+    """GRO or a program at the other end is what a veth needs for them."""
+    finding = mend(switch, ("redirect", "lan1"), "lan1", verdicts=("note", *BAD))
+    assert finding["remedy"] == f"ip netns exec {lab.hosts_of_switch[0]} ethtool -K eth0 gro on"
+
+
 def test_low_limit_of_locked_memory(lab, switch):
     """A user with all capabilities but CAP_IPC_LOCK; the remedy gives it to the program's file."""
     os.chmod(lab.directory, 0o755)

@@ -63,6 +63,20 @@ TEST(JudgeConfig, ModesThatAreDemanded) {
   EXPECT_EQ(found(survey, "zero-copy", "lan1").verdict, Verdict::kOk);
 }
 
+TEST(JudgeConfig, RedirectedPacketsWhereTheyMayBeUsed) {
+  const auto verdict = [](const std::string& interface, const std::string& config) {
+    auto survey = with_config("version: 1\ninterfaces: {" + interface + ": {" + config + "}}\n");
+    for (InterfaceFacts& facts : survey.interfaces) {
+      facts.report->features &= ~xsk::kXdpActTransmit;
+    }
+    return found(survey, "redirect", interface).verdict;
+  };
+  EXPECT_EQ(verdict("lan1", ""), Verdict::kNote);
+  EXPECT_EQ(verdict("lan1", "io: af_xdp"), Verdict::kOk);
+  EXPECT_EQ(verdict("nic0", ""), Verdict::kOk);  // zero-copy
+  EXPECT_EQ(verdict("nic0", "zerocopy: off"), Verdict::kNote);
+}
+
 TEST(JudgeConfig, HugePagesThatAreDemanded) {
   auto survey = with_config("version: 1\nmemory: {hugepages: 2M}\n");
   survey.host.pages_2m = HugePagePool{10, 10, 0};

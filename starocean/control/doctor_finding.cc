@@ -29,6 +29,7 @@ constexpr Check kChecks[] = {
     {"xdp-program", true, "an XDP program that is attached already"},
     {"xdp-native", true, "XDP in the driver, by report and by trial"},
     {"zero-copy", true, "zero-copy sockets, by report and by trial"},
+    {"redirect", true, "whether packets can be sent without socket buffers in copy mode"},
     {"multi-buffer", true, "packets of several frames, by report and by trial"},
     {"metadata", true, "timestamps, hashes, checksums that the driver offers"},
     {"busy-poll", true, "whether and how the queues can be polled"},

@@ -61,6 +61,20 @@ const Planted kOfTheDevice[] = {
      },
      kWarning, "iommu_platform=on", ""},
     {"NoZeroCopy", "zero-copy", "lan1", [](Survey&) {}, kNote, "copied once each way", ""},
+    {"TakesNoRedirectedPackets", "redirect", "lan1",
+     [](Survey& s) { veth(s).report->features &= ~xsk::kXdpActTransmit; }, kNote,
+     "once its other end has GRO", "ip netns exec h1 ethtool -K eth0 gro on"},
+    {"TakesNoRedirectedPacketsAndTheOtherEndIsOutOfSight", "redirect", "lan1",
+     [](Survey& s) {
+       veth(s).report->features &= ~xsk::kXdpActTransmit;
+       veth(s).peer = {};
+     },
+     kNote, "once its other end has GRO", ""},
+    {"TakesNoRedirectedPacketsAtAll", "redirect", "nic0",
+     [](Survey& s) { nic(s).trial.zero_copy = refused("no rings"); }, kNote,
+     "takes no redirected packets", ""},
+    {"RedirectUnseen", "redirect", "lan1", [](Survey& s) { veth(s).report = {}; }, kNote,
+     "Linux 6.3", ""},
     {"MultiBufferRefused", "multi-buffer", "nic0",
      [](Survey& s) { nic(s).trial.multi_buffer = refused("too long"); }, kNote, "too long", ""},
     {"NoMultiBufferInKernel", "multi-buffer", "nic0",

@@ -45,6 +45,11 @@ void judge_native(const Case& c, Judge& judge) {
            fmt::format("{} runs XDP programs ({})", driver_of(c), evidence(report, attempt)));
 }
 
+bool has_zero_copy(const Case& c) {
+  const Attempt& attempt = c.facts.trial.zero_copy;
+  return attempt.granted() || (reported(c, xsk::kXdpActZeroCopy) == true && !attempt.refused());
+}
+
 void judge_zero_copy(const Case& c, Judge& judge) {
   const auto report = reported(c, xsk::kXdpActZeroCopy);
   const Attempt& attempt = c.facts.trial.zero_copy;
@@ -54,7 +59,7 @@ void judge_zero_copy(const Case& c, Judge& judge) {
   if (c.config.zerocopy == ZeroCopy::kOff) {
     return judge.ok("zero-copy", "the configuration wants copy mode");
   }
-  if (attempt.granted() || (report == true && !attempt.refused())) {
+  if (has_zero_copy(c)) {
     return judge.ok("zero-copy", fmt::format("{} reads and writes packet memory itself ({})",
                                              driver_of(c), evidence(report, attempt)));
   }
@@ -76,6 +81,40 @@ void judge_zero_copy(const Case& c, Judge& judge) {
   judge.say("zero-copy", demanded ? Verdict::kFault : Verdict::kNote,
             fmt::format("{} has no zero-copy: every packet is copied once each way", driver_of(c)),
             remedy);
+}
+
+// The other way to send in copy mode (xsk/xdp_transmitter.h).
+void judge_redirect(const Case& c, Judge& judge) {
+  const auto report = reported(c, xsk::kXdpActTransmit);
+  if (c.config.io == Io::kAfXdp) {
+    return judge.ok("redirect", "the configuration wants everything sent through sockets");
+  }
+  if (c.config.zerocopy != ZeroCopy::kOff && has_zero_copy(c)) {
+    return judge.ok("redirect", "not needed: in zero-copy mode no packet costs a socket buffer");
+  }
+  if (c.generic_mode()) {
+    return judge.note("redirect", "not in generic mode: each packet sent costs a socket buffer");
+  }
+  if (!report) {
+    return judge.note("redirect",
+                      "this kernel does not report whether the driver takes redirected packets "
+                      "(Linux 6.3): each that is sent costs a socket buffer");
+  }
+  if (*report) {
+    return judge.ok(
+        "redirect",
+        fmt::format("{} takes redirected packets: under load they cost no socket buffer",
+                    driver_of(c)));
+  }
+  const std::string text = fmt::format(
+      "{} takes no redirected packets: each that is sent costs a socket buffer, also under load",
+      driver_of(c));
+  if (!c.facts.is_veth()) return judge.note("redirect", text);
+  const std::string why = "; a veth does once its other end has GRO or an XDP program";
+  if (!c.facts.peer) return judge.note("redirect", text + why);
+  judge.note("redirect", text + why,
+             fmt::format("{}ethtool -K {} gro on", c.facts.peer->command_prefix,
+                         shell_quoted(c.facts.peer->name)));
 }
 
 void judge_multi_buffer(const Case& c, Judge& judge) {
@@ -156,6 +195,7 @@ void judge_busy_poll(const Case& c, Judge& judge) {
 void judge_xdp(const Case& c, Judge& judge) {
   judge_native(c, judge);
   judge_zero_copy(c, judge);
+  judge_redirect(c, judge);
   judge_multi_buffer(c, judge);
   judge_metadata(c, judge);
   judge_busy_poll(c, judge);

@@ -88,7 +88,7 @@ InterfaceFacts sample_veth() {
   veth.rx_queues = veth.tx_queues = 1;
   veth.channels = xsk::Channels{.rx = 1, .rx_max = 1, .tx = 1, .tx_max = 1};
   veth.report = xsk::XdpReport{.features = xsk::kXdpActBasic | xsk::kXdpActRedirect |
-                                           xsk::kXdpActReceiveFragments};
+                                           xsk::kXdpActTransmit | xsk::kXdpActReceiveFragments};
   veth.trial.native = veth.trial.fragments = kGranted;
   veth.trial.copy = veth.trial.multi_buffer = kGranted;
   veth.trial.zero_copy = {Attempt::Outcome::kRefused, "Operation not supported"};

@@ -14,9 +14,8 @@ namespace starocean::dataplane {
 class TransmitPolicy {
  public:
   static constexpr uint64_t kWindowNs = 10 * kNsPerMs;
-  // Many: so many in a window, and in a turn that found any; in that many windows in a row.
+  // Many: so many in a window, in that many windows in a row.
   static constexpr uint64_t kManyPackets = 6000;  // 600,000 a second
-  static constexpr uint64_t kManyInATurn = 12;
   static constexpr uint32_t kManyWindows = 2;
   // More than it keeps up with: turns in a row that take as long as the next one's packets need to arrive. One or two
   // may be a burst.
@@ -41,7 +40,6 @@ class TransmitPolicy {
     if (packets != 0) {
       busy_ns_ += now_ns - last_ns_;
       packets_ += packets;
-      ++turns_;
     }
     last_ns_ = now_ns;
     full_turns_ = packets < kFullTurn ? 0 : full_turns_ + 1;
@@ -67,10 +65,10 @@ class TransmitPolicy {
     // The worker may have slept through several.
     const uint64_t windows = (now_ns - since_ns_) / kWindowNs;
     const uint64_t packets = packets_ / windows;
-    const bool many = on_many_ && packets >= kManyPackets && packets_ >= turns_ * kManyInATurn;
+    const bool many = on_many_ && packets >= kManyPackets;
     const bool few = packets < kFewPackets && busy_ns_ * 100 < (now_ns - since_ns_) * kBusyPercent;
     since_ns_ = now_ns;
-    packets_ = turns_ = busy_ns_ = 0;
+    packets_ = busy_ns_ = 0;
     in_a_row_ = (wants_ ? few : many) ? in_a_row_ + windows : 0;
     if (!wants_) {
       if (in_a_row_ >= kManyWindows) begin(now_ns);
@@ -89,7 +87,6 @@ class TransmitPolicy {
   // Of this window.
   uint64_t since_ns_ = 0;
   uint64_t packets_ = 0;
-  uint64_t turns_ = 0;
   uint64_t busy_ns_ = 0;
 
   uint64_t in_a_row_ = 0;  // windows that speak for a change
