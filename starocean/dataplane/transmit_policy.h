@@ -24,8 +24,8 @@ class TransmitPolicy {
   // It ends after so many windows in a row with fewer packets, in which it was at work for less than that part: with sockets
   // it may take two to three times as long.
   static constexpr uint32_t kQuietWindows = 10;
-  static constexpr uint64_t kFewPackets = 5000;
-  static constexpr uint64_t kBusyPercent = 45;
+  static constexpr uint64_t kFewPackets = 5600;
+  static constexpr uint64_t kBusyPercent = 50;
   // After failed().
   static constexpr uint64_t kFirstPauseNs = kNsPerSecond;
   static constexpr uint64_t kLongestPauseNs = 64 * kNsPerSecond;

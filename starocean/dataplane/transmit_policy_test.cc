@@ -63,7 +63,7 @@ TEST_F(TransmitPolicyTest, FewAreLeftToSockets) {
 
 TEST_F(TransmitPolicyTest, GoesOnWithLessThanItBeganWith) {
   pairs(20, 15'000, 15'000, 100 * kNsPerMs);
-  pairs(20, 10'000, 25'000, kNsPerSecond);  // 571,000 a second, busy for 29 %
+  pairs(20, 10'000, 25'000, kNsPerSecond);  // 571,000 a second
   EXPECT_TRUE(policy_.wants());
 }
 
