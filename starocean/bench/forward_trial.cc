@@ -35,7 +35,7 @@ constexpr uint64_t kFewestTaught = 64;  // frames: one alone may be lost while a
 constexpr uint32_t kSmallWindow = 256;
 constexpr uint32_t kManyFlows = 1 << 16;
 
-uint32_t batch_for(double pps) {
+uint32_t batch_of_trial(double pps) {
   if (pps <= 0) return 0;
   return pps < kLargeBatchPps ? kBatch : kLargeBatch;
 }
@@ -280,7 +280,7 @@ Result<Trial> TrialRunner::run(double pps, double seconds) {
   const Load load{.frames_per_second = pps,
                   .duration_ns = static_cast<uint64_t>(seconds * static_cast<double>(kNsPerSecond)),
                   .stream = state.stream,
-                  .batch = batch_for(pps),
+                  .batch = batch_of_trial(pps),
                   .patience_ns = kPatienceNs};
   state.stream = state.stream == kLastStream ? kFirstStream : state.stream + 1;
   state.receiver.reset(load.stream);

@@ -73,6 +73,8 @@ const Planted kOfTheDevice[] = {
     {"TakesNoRedirectedPacketsAtAll", "redirect", "nic0",
      [](Survey& s) { nic(s).trial.zero_copy = refused("no rings"); }, kNote,
      "takes no redirected packets", ""},
+    {"RedirectInGenericMode", "redirect", "lan1",
+     [](Survey& s) { veth(s).trial.native = refused("none"); }, kNote, "not in generic mode", ""},
     {"RedirectUnseen", "redirect", "lan1", [](Survey& s) { veth(s).report = {}; }, kNote,
      "Linux 6.3", ""},
     {"MultiBufferRefused", "multi-buffer", "nic0",
