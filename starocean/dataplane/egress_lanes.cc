@@ -45,7 +45,7 @@ bool EgressLanes::begin_turn(uint64_t now_ns, uint32_t packets) {
   }
   if (!lanes_are_of_use(now_ns)) {
     if (begun_) rest();
-  } else if (!begun_) {
+  } else if (!begun_ || ending_) {
     begin(now_ns);
   } else if (transmitter_.load(std::memory_order_relaxed)->running()) {
     enter_all();
@@ -69,6 +69,7 @@ bool EgressLanes::lanes_are_of_use(uint64_t now_ns) const {
 
 void EgressLanes::begin(uint64_t now_ns) {
   begun_ = true;
+  ending_ = false;
   begun_ns_ = now_ns;
   fruitless_ = 0;
   transmitter_.load(std::memory_order_relaxed)->begin();
@@ -220,7 +221,7 @@ void EgressLanes::rest() {
     transmitter.end();
     counters_.add(WorkerCounter::system_calls, 2);
   }
-  begun_ = !transmitter.at_rest();
+  begun_ = ending_ = !transmitter.at_rest();
 }
 
 void EgressLanes::stop() {

@@ -88,6 +88,7 @@ class EgressLanes {
   uint64_t asked_ns_ = 0;
   uint64_t ended_ns_ = 0;
   bool begun_ = false;
+  bool ending_ = false;     // begun, told to end, and not at rest yet
   uint32_t pending_ = 0;    // put since the transmitter had its last turn
   uint32_t fruitless_ = 0;  // its turns that came to nothing, in a row
 };

@@ -29,15 +29,15 @@ class TransmitPolicyTest : public ::testing::Test {
 };
 
 TEST_F(TransmitPolicyTest, BeginsAtOnceWhenTheWorkerDoesNotKeepUp) {
-  turns(256, 250'000, 2 * 250'000);
+  turns(256, 250'000, TransmitPolicy::kFullTurns * 250'000);
   EXPECT_FALSE(policy_.wants());  // a burst
-  turns(256, 250'000, 2 * 250'000);
+  turns(256, 250'000, 250'000);
   EXPECT_TRUE(policy_.wants());
 }
 
 TEST_F(TransmitPolicyTest, ABurstIsNoLoad) {
   for (int i = 0; i < 100; ++i) {
-    turns(256, 250'000, 2 * 250'000);
+    turns(256, 250'000, 10 * 250'000);
     turns(0, 10'000'000, 10'000'000);
   }
   EXPECT_FALSE(policy_.wants());
@@ -52,7 +52,7 @@ TEST_F(TransmitPolicyTest, OrOnlyWhenTheWorkerDoesNotKeepUp) {
   policy_ = TransmitPolicy(false);
   pairs(20, 15'000, 15'000, kNsPerSecond);
   EXPECT_FALSE(policy_.wants());
-  turns(256, 250'000, kNsPerMs);
+  turns(256, 250'000, 4 * kNsPerMs);
   EXPECT_TRUE(policy_.wants());
 }
 
@@ -67,10 +67,34 @@ TEST_F(TransmitPolicyTest, GoesOnWithLessThanItBeganWith) {
   EXPECT_TRUE(policy_.wants());
 }
 
-TEST_F(TransmitPolicyTest, EndsWhereSocketsKeepUp) {
+TEST_F(TransmitPolicyTest, EndsWithFewPacketsHoweverLongTheyTake) {
   pairs(20, 15'000, 15'000, 100 * kNsPerMs);
-  pairs(20, 14'000, 32'500, 200 * kNsPerMs);  // 430,000 a second, busy for 30 %
+  turns(20, 46'500, 200 * kNsPerMs);  // 430,000 a second, never idle: something else uses the CPU
   EXPECT_FALSE(policy_.wants());
+}
+
+TEST_F(TransmitPolicyTest, EndsLessAndLessOftenWhereSocketsDoNotKeepUp) {
+  turns(256, 600'000, 9 * kNsPerMs);
+  uint64_t quiet_ns = TransmitPolicy::kQuietWindows * TransmitPolicy::kWindowNs;
+  const uint64_t longest_ns = TransmitPolicy::kMostQuietWindows * TransmitPolicy::kWindowNs;
+  for (int i = 0; i < 9; ++i, quiet_ns = std::min(2 * quiet_ns, longest_ns)) {
+    ASSERT_TRUE(policy_.wants());
+    turns(20, 50'000, quiet_ns - 3 * TransmitPolicy::kWindowNs);
+    ASSERT_TRUE(policy_.wants());
+    turns(20, 50'000, 4 * TransmitPolicy::kWindowNs);
+    ASSERT_FALSE(policy_.wants());
+    turns(256, 600'000, 9 * kNsPerMs);
+  }
+}
+
+TEST_F(TransmitPolicyTest, EndsSoonAgainAfterSocketsHaveKeptUp) {
+  for (int i = 0; i < 4; ++i) {
+    turns(256, 600'000, 9 * kNsPerMs);
+    ASSERT_TRUE(policy_.wants());
+    turns(20, 50'000, 140 * kNsPerMs);
+    ASSERT_FALSE(policy_.wants());
+    turns(20, 50'000, TransmitPolicy::kSoonNs);
+  }
 }
 
 TEST_F(TransmitPolicyTest, EndsAWhileAfterFewCome) {
@@ -88,20 +112,21 @@ TEST_F(TransmitPolicyTest, EndsWhenTheWorkerHasSlept) {
 }
 
 TEST_F(TransmitPolicyTest, FewPacketsThatTakeAllOfTheTimeAreManyForThisWorker) {
-  turns(256, 4 * kNsPerMs, 12 * kNsPerMs);  // 64,000 a second
+  turns(256, 4 * kNsPerMs, 60 * kNsPerMs);  // 64,000 a second
+  ASSERT_TRUE(policy_.wants());
   turns(256, 4 * kNsPerMs, kNsPerSecond);
   EXPECT_TRUE(policy_.wants());
 }
 
 TEST_F(TransmitPolicyTest, PausesLongerEachTimeItFails) {
-  turns(256, 250'000, kNsPerMs);
+  turns(256, 250'000, 4 * kNsPerMs);
   uint64_t pause_ns = TransmitPolicy::kFirstPauseNs;
   for (int i = 0; i < 8; ++i, pause_ns = std::min(2 * pause_ns, TransmitPolicy::kLongestPauseNs)) {
     ASSERT_TRUE(policy_.wants());
     policy_.failed(now_ns_);
-    turns(256, 250'000, pause_ns - kNsPerMs);
+    turns(256, 250'000, pause_ns - 4 * kNsPerMs);
     ASSERT_FALSE(policy_.wants());
-    turns(256, 250'000, 3 * kNsPerMs);
+    turns(256, 250'000, 8 * kNsPerMs);
   }
 }
 

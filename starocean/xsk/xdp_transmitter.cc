@@ -49,12 +49,10 @@ int take_word(void*, void*, size_t) {
   return 0;
 }
 
-// It gives way to everything on its CPU, at once, whatever it has used before. Where it may not, it competes.
-void give_way() {
+// It gives way to everything on its CPU, at once, whatever it has used before.
+bool give_way(pthread_t thread) {
   const sched_param none{};
-  if (pthread_setschedparam(pthread_self(), SCHED_IDLE, &none) != 0) {
-    log_warning("the transmitting thread may not be of SCHED_IDLE, and competes with the worker");
-  }
+  return pthread_setschedparam(thread, SCHED_IDLE, &none) == 0;
 }
 
 }  // namespace
@@ -84,7 +82,8 @@ struct XdpTransmitter::State {
   std::thread thread;
   std::atomic<Order> order = Order::kRest;
   std::atomic<bool> at_rest = true;
-  uint32_t ticket = 0;
+  uint32_t ticket = 0;  // packet path's, as is the next
+  bool hurried = false;
   std::atomic<uint64_t> calls = 0;
 };
 
@@ -140,6 +139,10 @@ void XdpTransmitter::State::run_while_ordered() {
   std::array<uint8_t, TRANSMIT_FIRST_BYTES> frame{};
   const int fd = bpf_program__fd(skeleton->progs.transmit);
   while (order == Order::kRun) {
+    // It may have been hurried, and begun again before it was at rest.
+    if (!give_way(pthread_self())) {
+      log_warning("the transmitting thread may not be of SCHED_IDLE, and competes with the worker");
+    }
     std::atomic_ref(control().batches).store(0, std::memory_order_relaxed);
     std::atomic_ref(control().position).store(0, std::memory_order_relaxed);
     const Status ran = run_live_frames(fd, frame, TRANSMIT_BATCH, options.runs_per_call);
@@ -155,7 +158,6 @@ void XdpTransmitter::State::work() {
   const ScopedRegion stack = ScopedRegion::this_thread_stack("stack of " + options.thread_name);
   let_stop_signal_in();
   while (order != Order::kQuit) {
-    give_way();
     // Before the order is read: who has withdrawn it and sees the thread at rest knows that it stays so.
     at_rest = false;
     run_while_ordered();
@@ -255,6 +257,7 @@ void XdpTransmitter::end() {
 void XdpTransmitter::hurry() {
   const sched_param none{};
   pthread_setschedparam(state_->thread.native_handle(), SCHED_OTHER, &none);
+  state_->hurried = true;
 }
 
 bool XdpTransmitter::at_rest() const {
@@ -275,7 +278,10 @@ bool XdpTransmitter::wait() {
   while (true) {
     ring_buffer__poll(state.answers.get(), kWaitMs);
     state.calls.fetch_add(1, std::memory_order_relaxed);
-    if (answered.load(std::memory_order_acquire) == ticket) return true;
+    if (answered.load(std::memory_order_acquire) == ticket) {
+      if (state.hurried) state.hurried = !give_way(state.thread.native_handle());
+      return true;
+    }
     const uint64_t now_ns = monotonic_ns();
     if (began_ns == 0) began_ns = now_ns;
     if (now_ns - began_ns >= kLongestWaitNs - kWaitMs * kNsPerMs) return false;

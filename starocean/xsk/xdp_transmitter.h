@@ -63,11 +63,12 @@ class XdpTransmitter {
   void remove_lane(TransmitLane* lane);
 
   // --- Packet path ---------------------------------------------------------------------------------
-  // The program is to run soon. Twice or more is the same as once.
+  // The program is to run soon. Twice or more is the same as once; after end() it need not be at rest yet.
   void begin();
   // It is to run no more; what is in the lanes stays there. To be repeated until at_rest(): a signal may be lost.
   void end();
-  // Its thread competes with others for its CPU, until it is at rest: when wait() fails and its lanes are to be had back.
+  // Its thread competes with others for its CPU, until it has answered wait() or is at rest: when wait() fails and its
+  // lanes are to be had back.
   void hurry();
   // After end(): the program does not run.
   bool at_rest() const;
