@@ -65,7 +65,8 @@ class Bench {
   Result<ForwardResults> run();
 
  private:
-  Status run_scenario(size_t number, const ScratchDirectory& scratch);
+  void add_scenario(const Scenario& scenario);
+  Status run_repetition(uint32_t pair, const ScratchDirectory& scratch);
   Status run_turn(ScenarioResult& result, uint32_t pair, size_t dut, const Measures& measures,
                   const ScratchDirectory& scratch);
   Result<Turn> measure_where_it_stays(TurnOptions turn_options, DutInfo& info,
@@ -168,9 +169,9 @@ Status Bench::run_turn(ScenarioResult& result, uint32_t pair, size_t dut, const 
   return {};
 }
 
-Status Bench::run_scenario(size_t number, const ScratchDirectory& scratch) {
+void Bench::add_scenario(const Scenario& scenario) {
   ScenarioResult& result = results_.scenarios.emplace_back();
-  result.scenario = options_.scenarios[number];
+  result.scenario = scenario;
   if (result.scenario.pairs == 0) result.scenario.pairs = options_.pairs;
   const TrafficSpec traffic = traffic_of(result.scenario, options_.random_order);
   result.mean_frame_bytes = traffic.mean_frame_bytes();
@@ -178,10 +179,14 @@ Status Bench::run_scenario(size_t number, const ScratchDirectory& scratch) {
                                     [](const DutInfo& dut) { return dut.job == DutJob::kSwitch; });
   result.macs = switches ? static_cast<uint32_t>(traffic.source_mac.count) : 0;
   result.destinations = static_cast<uint32_t>(traffic.destination.count);
-  Measures measures = options_.measures;
-  if (number > 0) measures.ndr = measures.delay = false;
-  for (uint32_t pair = 1; pair <= result.scenario.pairs; ++pair) {
-    wanted_distance_.reset();
+}
+
+Status Bench::run_repetition(uint32_t pair, const ScratchDirectory& scratch) {
+  wanted_distance_.reset();
+  for (ScenarioResult& result : results_.scenarios) {
+    if (result.scenario.pairs < pair) continue;
+    Measures measures = options_.measures;
+    if (&result != &results_.scenarios.front()) measures.ndr = measures.delay = false;
     for (size_t dut = 0; dut < results_.duts.size(); ++dut) {
       if (stop_) return {};
       if (given_up(result, results_.duts[dut])) continue;
@@ -220,8 +225,9 @@ void Bench::describe() {
 
 void Bench::conclude() {
   double stolen_s = 0, wall_s = 0;
+  std::erase_if(results_.scenarios, [](const auto& scenario) { return scenario.turns.empty(); });
   for (ScenarioResult& scenario : results_.scenarios) {
-    summarize(scenario, results_.duts);
+    summarize(scenario, results_.duts, results_.scenarios.front());
     for (const Turn& turn : scenario.turns) {
       stolen_s += turn.stolen_s;
       wall_s += turn.wall_s;
@@ -260,8 +266,13 @@ Result<ForwardResults> Bench::run() {
                                fmt::format("its CPU: the devices' other threads, this program, and "
                                            "those of Linux's that can be placed ({}) keep off it",
                                            fmt::join(linux_threads.names(), ", ")));
-  for (size_t i = 0; i < options_.scenarios.size() && !stop_; ++i) {
-    if (Status done = run_scenario(i, *scratch); !done) {
+  uint32_t repetitions = 0;
+  for (const Scenario& scenario : options_.scenarios) {
+    add_scenario(scenario);
+    repetitions = std::max(repetitions, results_.scenarios.back().scenario.pairs);
+  }
+  for (uint32_t pair = 1; pair <= repetitions && !stop_; ++pair) {
+    if (Status done = run_repetition(pair, *scratch); !done) {
       if (!stop_) return fail(done.error());
     }
   }

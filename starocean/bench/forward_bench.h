@@ -1,6 +1,7 @@
 // `starocean bench forward`: systems that forward frames, measured beside each other on the same wires.
 //
-// For each scenario and each repetition, every device under test gets its turn, in the same order (A B A B).
+// In each repetition, for each scenario, every device under test gets its turn, in the same order (A B A B): devices and
+// scenarios are compared within repetitions, since a machine is not the same an hour later.
 // A turn begins with nothing: namespaces, wires, generator, checker and device are made anew, since what a
 // set-up happens to be decides more than what varies from trial to trial. Where the CPUs of a virtual machine are moved
 // about (cpu_distance.h), turns of one repetition are made in the same state: waited for, and measured again if it changed. The first scenario is measured in
@@ -53,7 +54,8 @@ Result<ForwardResults> run_forward_bench(
     const std::function<void(const std::string&)>& progress,
     const std::function<void(const Turn&, const Scenario&)>& finished);
 
-// From turns to medians and ratios. Pure.
-void summarize(ScenarioResult& result, const std::vector<DutInfo>& duts);
+// From turns to medians and ratios. `first`: the scenario that others are compared with, or `result` itself. Pure.
+void summarize(ScenarioResult& result, const std::vector<DutInfo>& duts,
+               const ScenarioResult& first);
 
 }  // namespace starocean::bench

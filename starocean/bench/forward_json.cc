@@ -148,6 +148,8 @@ Json json_of(const Summary& summary) {
           {"flood_to_best_peer", json_of(summary.flood_to_peer)},
           {"pdr_to_starocean", json_of(summary.pdr_to_ours)},
           {"flood_to_starocean", json_of(summary.flood_to_ours)},
+          {"pdr_to_first_scenario", json_of(summary.pdr_to_first)},
+          {"flood_to_first_scenario", json_of(summary.flood_to_first)},
           {"delay_half_pdr_p50_ns", json_of(summary.delay_half_p50_ns)},
           {"delay_half_pdr_p99_ns", json_of(summary.delay_half_p99_ns)},
           {"delay_common_rate_p50_ns", json_of(summary.delay_common_p50_ns)},

@@ -171,6 +171,9 @@ struct Summary {
   Spread flood_to_peer;
   Spread pdr_to_ours;
   Spread flood_to_ours;
+  Spread
+      pdr_to_first;  // ratios to the same device in the first scenario, repetition by repetition; of others
+  Spread flood_to_first;
   Spread delay_half_p50_ns, delay_half_p99_ns;
   Spread delay_common_p50_ns, delay_common_p99_ns;
   Spread cpu_s_per_million;        // flooded: forwarder's CPU, and the receiving NAPI thread

@@ -71,6 +71,25 @@ double cpu_cost(const Trial& trial) {
          (static_cast<double>(trial.received) / kMillion);
 }
 
+// What became of a device in the first scenario.
+void compare_with(const ScenarioResult& first, const ScenarioResult& result, Summary& summary) {
+  if (&first == &result) return;
+  ByPair flood, pdr;
+  for (const Turn& turn : first.turns) {
+    if (turn.dut != summary.dut) continue;
+    raise(flood, turn.pair, flood_of(turn));
+    raise(pdr, turn.pair, pdr_of(turn));
+  }
+  Samples flood_ratios, pdr_ratios;
+  for (const Turn& turn : result.turns) {
+    if (turn.dut != summary.dut) continue;
+    if (turn.flood) flood_ratios.add_ratio(flood_of(turn), flood, turn.pair);
+    if (turn.pdr) pdr_ratios.add_ratio(pdr_of(turn), pdr, turn.pair);
+  }
+  summary.flood_to_first = flood_ratios.spread();
+  summary.pdr_to_first = pdr_ratios.spread();
+}
+
 Summary summary_of(const ScenarioResult& result, const DutInfo& dut, const References& references) {
   Summary summary;
   summary.dut = dut.name;
@@ -124,10 +143,13 @@ Summary summary_of(const ScenarioResult& result, const DutInfo& dut, const Refer
 
 }  // namespace
 
-void summarize(ScenarioResult& result, const std::vector<DutInfo>& duts) {
+void summarize(ScenarioResult& result, const std::vector<DutInfo>& duts,
+               const ScenarioResult& first) {
   result.summaries.clear();
   for (const DutInfo& dut : duts) {
-    result.summaries.push_back(summary_of(result, dut, references_of(result, duts, dut.job)));
+    Summary summary = summary_of(result, dut, references_of(result, duts, dut.job));
+    compare_with(first, result, summary);
+    result.summaries.push_back(std::move(summary));
   }
 }
 

@@ -79,7 +79,7 @@ ForwardResults sample() {
                     turn_of(1, "testpmd", 0.5e6, 0.5e6), turn_of(1, "linux-bridge", 9e6, 9e6),
                     turn_of(2, "starocean", 2e6, 1.5e6), turn_of(2, "ovs", 1e6, 1e6),
                     turn_of(2, "testpmd", 4e6, 3e6),     turn_of(2, "linux-bridge", 9e6, 9e6)};
-  summarize(scenario, results.duts);
+  summarize(scenario, results.duts, scenario);
   return results;
 }
 
@@ -99,6 +99,33 @@ TEST(Summary, ComparesWithinRepetitions) {
   EXPECT_EQ(summaries[1].frames_verified, 2000u);
 }
 
+TEST(Summary, ComparesWithTheFirstScenarioWithinRepetitions) {
+  ForwardResults results = sample();
+  ScenarioResult& many = results.scenarios.emplace_back();
+  many.scenario = *parse_scenario("64@1Mx3");
+  many.turns = {turn_of(1, "starocean", 1e6, 0.75e6), turn_of(2, "starocean", 3e6, 3e6),
+                turn_of(3, "starocean", 9e6, 9e6), turn_of(1, "ovs", 1e6, 0)};
+  for (ScenarioResult& one : results.scenarios) {
+    summarize(one, results.duts, results.scenarios.front());
+  }
+  const Summary& ours = many.summaries[0];
+  EXPECT_EQ(ours.flood_to_first.least, 0.5);
+  EXPECT_EQ(ours.flood_to_first.most, 1.5);
+  EXPECT_EQ(ours.pdr_to_first.least, 0.5);
+  EXPECT_EQ(ours.pdr_to_first.most, 2);
+  EXPECT_EQ(ours.pdr_to_first.count, 2u) << "the third has no counterpart";
+  EXPECT_EQ(many.summaries[1].pdr_to_first.most, 0) << "nothing at all is a result";
+  EXPECT_EQ(results.scenarios[0].summaries[0].pdr_to_first.count, 0u);
+  const std::string text = forward_text(results);
+  EXPECT_NE(text.find("PDR : 64@1k"), std::string::npos) << text;
+  EXPECT_NE(text.find("1.25 (0.50–2.00)"), std::string::npos) << text;
+  EXPECT_NE(forward_markdown(results, "").find("| PDR : 64@1k | flooded : 64@1k |"),
+            std::string::npos);
+  const auto json = forward_json(results);
+  EXPECT_EQ(json["scenarios"][1]["summary"][0]["pdr_to_first_scenario"]["max"], 2);
+  EXPECT_TRUE(json["scenarios"][0]["summary"][0]["pdr_to_first_scenario"].is_null());
+}
+
 TEST(Summary, ComparesRoutersWithRouters) {
   ForwardResults results = sample();
   results.duts.push_back(dut_of("starocean-route", DutKind::kOurs, DutJob::kRoute));
@@ -108,7 +135,7 @@ TEST(Summary, ComparesRoutersWithRouters) {
   scenario.turns.push_back(turn_of(1, "starocean-route", 1.2e6, 0.9e6));
   scenario.turns.push_back(turn_of(1, "ovs-route", 0.6e6, 0.3e6));
   scenario.turns.push_back(turn_of(1, "linux-route", 1.8e6, 1.8e6));
-  summarize(scenario, results.duts);
+  summarize(scenario, results.duts, scenario);
   const std::vector<Summary>& summaries = scenario.summaries;
   ASSERT_EQ(summaries.size(), 8u);
   EXPECT_EQ(summaries[0].flood_to_peer.most, 2);  // as without routers

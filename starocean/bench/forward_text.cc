@@ -49,17 +49,34 @@ const Cells kTitles = {"device",        "flooded Mpps",    "PDR Mpps",
                        "delay µs ½PDR", "delay µs 200k",   "CPU s/M",
                        "syscalls"};
 
-Cells cells_of(const Summary& summary) {
-  return {summary.dut,
-          mpps(summary.flood),
-          mpps(summary.pdr),
-          mpps(summary.ndr),
-          ratio(summary.pdr_to_peer),
-          ratio(summary.flood_to_peer),
-          microseconds(summary.delay_half_p50_ns, summary.delay_half_p99_ns),
-          microseconds(summary.delay_common_p50_ns, summary.delay_common_p99_ns),
-          cpu(summary.cpu_s_per_million),
-          calls(summary.system_calls_per_packet)};
+bool is_first(const ForwardResults& results, const ScenarioResult& scenario) {
+  return &scenario == &results.scenarios.front();
+}
+
+Cells titles_of(const ForwardResults& results, const ScenarioResult& scenario) {
+  Cells titles = kTitles;
+  if (is_first(results, scenario)) return titles;
+  const std::string& first = results.scenarios.front().scenario.label;
+  titles.push_back(fmt::format("PDR : {}", first));
+  titles.push_back(fmt::format("flooded : {}", first));
+  return titles;
+}
+
+Cells cells_of(const Summary& summary, bool first) {
+  Cells cells = {summary.dut,
+                 mpps(summary.flood),
+                 mpps(summary.pdr),
+                 mpps(summary.ndr),
+                 ratio(summary.pdr_to_peer),
+                 ratio(summary.flood_to_peer),
+                 microseconds(summary.delay_half_p50_ns, summary.delay_half_p99_ns),
+                 microseconds(summary.delay_common_p50_ns, summary.delay_common_p99_ns),
+                 cpu(summary.cpu_s_per_million),
+                 calls(summary.system_calls_per_packet)};
+  if (first) return cells;
+  cells.push_back(ratio(summary.pdr_to_first));
+  cells.push_back(ratio(summary.flood_to_first));
+  return cells;
 }
 
 std::string counted(uint64_t count, const char* what) {
@@ -270,11 +287,13 @@ std::string forward_text(const ForwardResults& results) {
   std::string text;
   for (const ScenarioResult& scenario : results.scenarios) {
     std::vector<control::TextTable::Column> columns;
-    for (const std::string& title : kTitles) {
+    for (const std::string& title : titles_of(results, scenario)) {
       columns.push_back({title, columns.empty() ? control::Align::kLeft : control::Align::kRight});
     }
     control::TextTable table(columns);
-    for (const Summary& summary : scenario.summaries) table.add_row(cells_of(summary));
+    for (const Summary& summary : scenario.summaries) {
+      table.add_row(cells_of(summary, is_first(results, scenario)));
+    }
     text += fmt::format("{}\n{}{}\n\n", heading(scenario), table.text(), verified(scenario));
   }
   Cells lines = remarks(results);
@@ -294,10 +313,13 @@ std::string forward_markdown(const ForwardResults& results, const std::string& p
       "system calls per frame, flooded.\n\n";
   if (!plot.empty()) text += fmt::format("![Forwarding]({})\n\n", plot);
   for (const ScenarioResult& scenario : results.scenarios) {
-    text += fmt::format("## {}\n\n{}|---|", heading(scenario), markdown_row(kTitles));
-    for (size_t i = 1; i < kTitles.size(); ++i) text += "---:|";
+    const Cells titles = titles_of(results, scenario);
+    text += fmt::format("## {}\n\n{}|---|", heading(scenario), markdown_row(titles));
+    for (size_t i = 1; i < titles.size(); ++i) text += "---:|";
     text += "\n";
-    for (const Summary& summary : scenario.summaries) text += markdown_row(cells_of(summary));
+    for (const Summary& summary : scenario.summaries) {
+      text += markdown_row(cells_of(summary, is_first(results, scenario)));
+    }
     text += fmt::format("\n{}\n\n", verified(scenario));
   }
   Cells lines = remarks(results);

@@ -114,7 +114,8 @@ Settings describe_method(const ForwardOptions& options) {
       {"delay",
        "from sending to sink0's driver; at half of the own PDR, and at 200 kpps for all, "
        "but for what AF_XDP sends"},
-      {"repetitions", fmt::format("{}, interleaved, each with a new set-up", options.pairs)},
+      {"repetitions",
+       fmt::format("{}, devices and scenarios interleaved, each with a new set-up", options.pairs)},
       {"command", options.command}};
 }
 
