@@ -130,6 +130,7 @@ Json json_of(const Turn& turn) {
   put(object, "pdr", turn.pdr);
   put(object, "ndr", turn.ndr);
   put(object, "delay_half_pdr", turn.delay_half);
+  put(object, "delay_peer_half_pdr", turn.delay_peer_half);
   put(object, "delay_common_rate", turn.delay_common);
   put(object, "soak", turn.soak);
   put(object, "cpus", turn.distance);
@@ -152,6 +153,9 @@ Json json_of(const Summary& summary) {
           {"flood_to_first_scenario", json_of(summary.flood_to_first)},
           {"delay_half_pdr_p50_ns", json_of(summary.delay_half_p50_ns)},
           {"delay_half_pdr_p99_ns", json_of(summary.delay_half_p99_ns)},
+          {"delay_peer_half_pdr_p50_ns", json_of(summary.delay_peer_half_p50_ns)},
+          {"delay_peer_half_pdr_p99_ns", json_of(summary.delay_peer_half_p99_ns)},
+          {"delay_peer_half_pdr_p99_to_best_peer", json_of(summary.delay_peer_half_p99_to_peer)},
           {"delay_common_rate_p50_ns", json_of(summary.delay_common_p50_ns)},
           {"delay_common_rate_p99_ns", json_of(summary.delay_common_p99_ns)},
           {"cpu_s_per_million_frames", json_of(summary.cpu_s_per_million)},

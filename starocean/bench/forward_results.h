@@ -116,7 +116,9 @@ struct Turn {
   std::optional<Trial> flood;
   std::optional<RateFound> pdr;
   std::optional<RateFound> ndr;
-  std::optional<Trial> delay_half;    // at 50 % of PDR
+  std::optional<Trial> delay_half;  // at 50 % of PDR
+  // At 50 % of the best peer's PDR in the repetition before: there is none in the first.
+  std::optional<Trial> delay_peer_half;
   std::optional<Trial> delay_common;  // at the same rate for all
   std::optional<Soak> soak;
   uint64_t frames_verified = 0;
@@ -175,6 +177,8 @@ struct Summary {
       pdr_to_first;  // ratios to the same device in the first scenario, repetition by repetition; of others
   Spread flood_to_first;
   Spread delay_half_p50_ns, delay_half_p99_ns;
+  Spread delay_peer_half_p50_ns, delay_peer_half_p99_ns;
+  Spread delay_peer_half_p99_to_peer;  // to the smallest of a peer, repetition by repetition
   Spread delay_common_p50_ns, delay_common_p99_ns;
   Spread cpu_s_per_million;        // flooded: forwarder's CPU, and the receiving NAPI thread
   Spread system_calls_per_packet;  // flooded

@@ -18,10 +18,21 @@ using ByPair = std::map<uint32_t, double>;
 
 struct References {
   ByPair peer_flood, peer_pdr, ours_flood, ours_pdr;
+  ByPair peer_p99_ns;  // the smallest
 };
+
+double peer_half_p99_of(const Turn& turn) {
+  return turn.delay_peer_half ? turn.delay_peer_half->sent_delay.p99_ns : 0;
+}
 
 void raise(ByPair& values, uint32_t pair, double value) {
   if (value > 0) values[pair] = std::max(values[pair], value);
+}
+
+void lower(ByPair& values, uint32_t pair, double value) {
+  if (value <= 0) return;
+  const auto [at, is_new] = values.emplace(pair, value);
+  if (!is_new) at->second = std::min(at->second, value);
 }
 
 bool is_peer(const std::vector<DutInfo>& duts, const std::string& name, DutJob job) {
@@ -42,6 +53,7 @@ References references_of(const ScenarioResult& result, const std::vector<DutInfo
     if (is_peer(duts, turn.dut, job)) {
       raise(found.peer_flood, turn.pair, flood_of(turn));
       raise(found.peer_pdr, turn.pair, pdr_of(turn));
+      lower(found.peer_p99_ns, turn.pair, peer_half_p99_of(turn));
     }
     if (turn.dut == ours) {
       raise(found.ours_flood, turn.pair, flood_of(turn));
@@ -94,7 +106,8 @@ Summary summary_of(const ScenarioResult& result, const DutInfo& dut, const Refer
   Summary summary;
   summary.dut = dut.name;
   Samples flood, pdr, ndr, collapse, pdr_peer, flood_peer, pdr_ours, flood_ours;
-  Samples half_p50, half_p99, common_p50, common_p99, cpu, calls;
+  Samples half_p50, half_p99, peer_p50, peer_p99, peer_p99_ratio, common_p50, common_p99, cpu,
+      calls;
   for (const Turn& turn : result.turns) {
     if (turn.dut != dut.name) continue;
     flood.add(flood_of(turn));
@@ -108,6 +121,11 @@ Summary summary_of(const ScenarioResult& result, const DutInfo& dut, const Refer
     if (turn.delay_half) {
       half_p50.add(turn.delay_half->sent_delay.p50_ns);
       half_p99.add(turn.delay_half->sent_delay.p99_ns);
+    }
+    if (turn.delay_peer_half) {
+      peer_p50.add(turn.delay_peer_half->sent_delay.p50_ns);
+      peer_p99.add(peer_half_p99_of(turn));
+      peer_p99_ratio.add_ratio(peer_half_p99_of(turn), references.peer_p99_ns, turn.pair);
     }
     if (turn.delay_common) {
       common_p50.add(turn.delay_common->sent_delay.p50_ns);
@@ -134,6 +152,9 @@ Summary summary_of(const ScenarioResult& result, const DutInfo& dut, const Refer
   summary.flood_to_ours = flood_ours.spread();
   summary.delay_half_p50_ns = half_p50.spread();
   summary.delay_half_p99_ns = half_p99.spread();
+  summary.delay_peer_half_p50_ns = peer_p50.spread();
+  summary.delay_peer_half_p99_ns = peer_p99.spread();
+  summary.delay_peer_half_p99_to_peer = peer_p99_ratio.spread();
   summary.delay_common_p50_ns = common_p50.spread();
   summary.delay_common_p99_ns = common_p99.spread();
   summary.cpu_s_per_million = cpu.spread();

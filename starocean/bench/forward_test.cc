@@ -126,6 +126,28 @@ TEST(Summary, ComparesWithTheFirstScenarioWithinRepetitions) {
   EXPECT_TRUE(json["scenarios"][0]["summary"][0]["pdr_to_first_scenario"].is_null());
 }
 
+TEST(Summary, ComparesDelayAtTheSameRate) {
+  ForwardResults results = sample();
+  ScenarioResult& scenario = results.scenarios[0];
+  const double p99_ns[] = {40e3, 50e3, 80e3, 10e3};  // the last is the kernel's device, no peer
+  for (size_t i = 0; i < 4; ++i) {
+    scenario.turns[4 + i].delay_peer_half.emplace();
+    scenario.turns[4 + i].delay_peer_half->sent_delay = {.p50_ns = 20e3, .p99_ns = p99_ns[i]};
+  }
+  summarize(scenario, results.duts, scenario);
+  EXPECT_EQ(scenario.summaries[0].delay_peer_half_p99_ns.count, 1u);
+  EXPECT_EQ(scenario.summaries[0].delay_peer_half_p99_to_peer.median, 0.8);
+  EXPECT_EQ(scenario.summaries[1].delay_peer_half_p99_to_peer.median, 1);
+  EXPECT_EQ(scenario.summaries[2].delay_peer_half_p99_to_peer.median, 1.6);
+  const std::string text = forward_text(results);
+  EXPECT_NE(text.find("20 / 40"), std::string::npos) << text;
+  EXPECT_NE(text.find("0.80 (0.80–0.80)"), std::string::npos) << text;
+  EXPECT_EQ(
+      forward_json(
+          results)["scenarios"][0]["turns"][4]["delay_peer_half_pdr"]["delay_from_sent_ns"]["p99"],
+      40e3);
+}
+
 TEST(Summary, ComparesRoutersWithRouters) {
   ForwardResults results = sample();
   results.duts.push_back(dut_of("starocean-route", DutKind::kOurs, DutJob::kRoute));

@@ -44,9 +44,17 @@ std::string cpu(const Spread& spread) {
   return spread.count == 0 ? kNothing : fmt::format("{:.2f}", spread.median);
 }
 
-const Cells kTitles = {"device",        "flooded Mpps",    "PDR Mpps",
-                       "NDR Mpps",      "PDR : best peer", "flooded : best peer",
-                       "delay µs ½PDR", "delay µs 200k",   "CPU s/M",
+const Cells kTitles = {"device",
+                       "flooded Mpps",
+                       "PDR Mpps",
+                       "NDR Mpps",
+                       "PDR : best peer",
+                       "flooded : best peer",
+                       "delay µs ½PDR",
+                       "delay µs ½ peer's PDR",
+                       "its p99 : best peer",
+                       "delay µs 200k",
+                       "CPU s/M",
                        "syscalls"};
 
 bool is_first(const ForwardResults& results, const ScenarioResult& scenario) {
@@ -70,6 +78,8 @@ Cells cells_of(const Summary& summary, bool first) {
                  ratio(summary.pdr_to_peer),
                  ratio(summary.flood_to_peer),
                  microseconds(summary.delay_half_p50_ns, summary.delay_half_p99_ns),
+                 microseconds(summary.delay_peer_half_p50_ns, summary.delay_peer_half_p99_ns),
+                 ratio(summary.delay_peer_half_p99_to_peer),
                  microseconds(summary.delay_common_p50_ns, summary.delay_common_p99_ns),
                  cpu(summary.cpu_s_per_million),
                  calls(summary.system_calls_per_packet)};

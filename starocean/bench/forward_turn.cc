@@ -221,6 +221,11 @@ Status TurnRun::measure_delays(Turn& turn) {
     if (!half) return fail(half.error());
     turn.delay_half = *half;
   }
+  if (options_.peer_pdr_pps > kVeryMany) {
+    auto beside_peers = trial(options_.peer_pdr_pps / 2, options_.trial_seconds);
+    if (!beside_peers) return fail(beside_peers.error());
+    turn.delay_peer_half = *beside_peers;
+  }
   if (long_frames) return {};  // so many a second are more than it sends
   auto common = trial(options_.common_pps, options_.trial_seconds);
   if (!common) return fail(common.error());

@@ -23,6 +23,7 @@ struct TurnOptions {
   uint32_t votes = 3;
   uint32_t max_trials = 60;
   double common_pps = 200'000;  // the rate at which delay is measured for all alike
+  double peer_pdr_pps = 0;      // at half of which delay is measured, too; 0: it is not known
   // Where to begin the searches: 0, or what an earlier turn has found.
   double pdr_guess_pps = 0;
   double ndr_guess_pps = 0;

@@ -1,6 +1,5 @@
 #include "starocean/bench/live_run.h"
 
-#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -15,6 +14,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,13 +22,10 @@
 #include "bpf/generate.h"
 #include "starocean/base/cpu_affinity.h"
 #include "starocean/xsk/live_frames.h"
+#include "starocean/xsk/word_ring.h"
 
 namespace starocean::bench {
 namespace {
-
-int take_word(void*, void*, size_t) {
-  return 0;
-}
 
 // A thread under SCHED_FIFO or SCHED_RR is not displaced by others of its priority, and threads inherit it: the
 // watcher, above the generating thread, can end it even on one CPU. Without the right to do so nothing changes.
@@ -41,10 +38,6 @@ void rise_above_generator() {
   pthread_setschedparam(pthread_self(), policy, &priority);
 }
 
-struct FreeRing {
-  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
-};
-
 }  // namespace
 
 struct LiveRun::State {
@@ -55,7 +48,7 @@ struct LiveRun::State {
   }
 
   Options options;
-  std::unique_ptr<ring_buffer, FreeRing> ended;
+  std::optional<xsk::WordRing> ended;
   int home_fd = -1;  // network namespace
   int wake_fd = -1;  // readable: end
   uint32_t batch = 0;
@@ -124,7 +117,7 @@ void LiveRun::State::watch() {
   std::thread generating([this] { generate(); });
   rise_above_generator();
   pollfd watched[] = {{.fd = wake_fd, .events = POLLIN, .revents = 0},
-                      {.fd = ring_buffer__epoll_fd(ended.get()), .events = POLLIN, .revents = 0}};
+                      {.fd = ended->fd(), .events = POLLIN, .revents = 0}};
   while (poll(watched, std::size(watched), -1) < 0 && errno == EINTR) {
   }
   control->stop = 1;
@@ -150,8 +143,9 @@ Result<LiveRun> LiveRun::create(const Options& options) {
   constexpr const char* kWhat = "cannot prepare a run of the generator";
   auto state = std::make_unique<State>();
   state->options = options;
-  state->ended.reset(ring_buffer__new(options.ended_map_fd, take_word, nullptr, nullptr));
-  if (!state->ended) return fail_system(kWhat, errno);
+  auto ended = xsk::WordRing::map(options.ended_map_fd);
+  if (!ended) return fail(ended.error().in(kWhat));
+  state->ended = std::move(*ended);
   state->home_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
   state->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (state->home_fd < 0 || state->wake_fd < 0) return fail_system(kWhat, errno);
@@ -163,7 +157,7 @@ Status LiveRun::start(uint32_t batch, volatile generate_control& control) {
   uint64_t drained = 0;
   while (read(state_->wake_fd, &drained, sizeof(drained)) > 0) {
   }
-  ring_buffer__consume(state_->ended.get());
+  state_->ended->drain();
   state_->batch = batch;
   state_->control = &control;
   state_->left_kernel = false;

@@ -112,8 +112,9 @@ Settings describe_method(const ForwardOptions& options) {
       {"NDR", "no loss"},
       {"loss", "of all frames generated: those that the ring of in0 refused are lost too"},
       {"delay",
-       "from sending to sink0's driver; at half of the own PDR, and at 200 kpps for all, "
-       "but for what AF_XDP sends"},
+       "from sending to sink0's driver; at half of the own PDR, from the second repetition on at "
+       "half of what the best peer's was in the one before, and at 200 kpps for all, but for what "
+       "AF_XDP sends"},
       {"repetitions",
        fmt::format("{}, devices and scenarios interleaved, each with a new set-up", options.pairs)},
       {"command", options.command}};

@@ -40,18 +40,18 @@ bool EgressLanes::begin_turn(uint64_t now_ns, uint32_t packets) {
   now_ns_ = now_ns;
   policy_.observe(now_ns, packets);
   if (!policy_.wants()) [[likely]] {
-    if (begun_) rest();
+    if (active()) rest();
     return false;
   }
   if (!lanes_are_of_use(now_ns)) {
-    if (begun_) rest();
-  } else if (!begun_ || ending_) {
+    if (active()) rest();
+  } else if (phase_ == Phase::kAtRest || phase_ == Phase::kEnding) {
     begin(now_ns);
   } else if (transmitter_.load(std::memory_order_relaxed)->running()) {
     enter_all();
   } else {
     leave_all();
-    if (begun_ns_ != 0 && now_ns - begun_ns_ > kBeginNs) policy_.failed(now_ns);
+    if (phase_ == Phase::kBeginning && now_ns - begun_ns_ > kBeginNs) policy_.failed(now_ns);
   }
   if (used_ == queues_.size() || now_ns - asked_ns_ < kAskAgainNs) return false;
   asked_ns_ = now_ns;
@@ -68,8 +68,7 @@ bool EgressLanes::lanes_are_of_use(uint64_t now_ns) const {
 }
 
 void EgressLanes::begin(uint64_t now_ns) {
-  begun_ = true;
-  ending_ = false;
+  phase_ = Phase::kBeginning;
   begun_ns_ = now_ns;
   fruitless_ = 0;
   transmitter_.load(std::memory_order_relaxed)->begin();
@@ -87,7 +86,7 @@ bool EgressLanes::may_use(PortQueue& queue) const {
 }
 
 void EgressLanes::enter_all() {
-  begun_ns_ = 0;
+  phase_ = Phase::kRunning;
   if (used_ == queues_.size()) return;
   for (PortQueue* queue : queues_) {
     if (!may_use(*queue)) continue;
@@ -221,18 +220,18 @@ void EgressLanes::rest() {
     transmitter.end();
     counters_.add(WorkerCounter::system_calls, 2);
   }
-  begun_ = ending_ = !transmitter.at_rest();
+  phase_ = transmitter.at_rest() ? Phase::kAtRest : Phase::kEnding;
 }
 
 void EgressLanes::stop() {
-  if (!begun_) return;
+  if (!active()) return;
   publish();
   for (int i = 0; i < kStopTries && !all_sent(); ++i) hand_over();
   policy_.failed(now_ns_);
-  for (int i = 0; i < kStopTries && begun_; ++i) {
+  for (int i = 0; i < kStopTries && active(); ++i) {
     now_ns_ = monotonic_ns();
     rest();
-    if (begun_) wait();
+    if (active()) wait();
   }
 }
 

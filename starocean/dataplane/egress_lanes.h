@@ -5,8 +5,8 @@
 // A queue goes over from one way to the other without a packet overtaking another: to a lane when all that its socket was
 // given has been sent, and back when the lane is empty, or with what it still held.
 //
-// The control thread makes transmitter and lanes, when the worker asks for them: set_transmitter(), PortQueue::offered_lane.
-// Everything else belongs to the worker's thread, but for those under "Any thread".
+// The control thread makes transmitter and lanes, some when a port is attached and the others when the worker asks for
+// them: set_transmitter(), PortQueue::offered_lane. Everything else belongs to the worker's thread, but for those under "Any thread".
 #pragma once
 
 #include <atomic>
@@ -51,7 +51,7 @@ class EgressLanes {
   void stop();
 
   // The transmitter has been begun: it has to be ended, and what it cannot send looked after.
-  bool active() const { return begun_; }
+  bool active() const { return phase_ != Phase::kAtRest; }
 
   // --- Any thread ---
   // For good, and once.
@@ -62,6 +62,8 @@ class EgressLanes {
 
  private:
   static constexpr uint32_t kHandOverFrames = 256;
+  // Of the transmitter: told to begin, seen at work, told to end.
+  enum class Phase : uint8_t { kAtRest, kBeginning, kRunning, kEnding };
 
   bool lanes_are_of_use(uint64_t now_ns) const;
   void begin(uint64_t now_ns);
@@ -84,11 +86,10 @@ class EgressLanes {
   std::vector<PortQueue*> queues_;  // of copy mode, all that could
   std::atomic<uint32_t> used_ = 0;  // lanes
   uint64_t now_ns_ = 0;
-  uint64_t begun_ns_ = 0;
+  uint64_t begun_ns_ = 0;  // when it was told to begin
   uint64_t asked_ns_ = 0;
   uint64_t ended_ns_ = 0;
-  bool begun_ = false;
-  bool ending_ = false;     // begun, told to end, and not at rest yet
+  Phase phase_ = Phase::kAtRest;
   uint32_t pending_ = 0;    // put since the transmitter had its last turn
   uint32_t fruitless_ = 0;  // its turns that came to nothing, in a row
 };

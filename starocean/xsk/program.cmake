@@ -1,7 +1,7 @@
 # The XDP program and its loader, and the way back into Linux; included by CMakeLists.txt.
 so_library(xdp_program
   SOURCES left_programs.cc live_frames.cc present_program.cc punt.cc punt_helper.cc punt_link.cc
-          steering_attach.cc steering_claim.cc steering_log.cc xdp_program.cc xdp_transmitter.cc
+          steering_attach.cc steering_claim.cc steering_log.cc word_ring.cc xdp_program.cc xdp_transmitter.cc
   DEPS base log process LIBS bpf mnl)
 target_include_directories(starocean_xdp_program SYSTEM PRIVATE ${STAROCEAN_BPF_DIR})
 add_dependencies(starocean_xdp_program bpf_skeletons)

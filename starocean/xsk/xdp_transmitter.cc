@@ -13,7 +13,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -27,6 +29,7 @@
 #include "starocean/xsk/live_frames.h"
 #include "starocean/xsk/steering_attach.h"
 #include "starocean/xsk/steering_log.h"
+#include "starocean/xsk/word_ring.h"
 
 namespace starocean::xsk {
 namespace {
@@ -42,14 +45,6 @@ constexpr size_t kSlotsBytes = sizeof(transmit_slot) * TRANSMIT_SLOTS;
 struct DestroySkeleton {
   void operator()(transmit_bpf* skeleton) const { transmit_bpf__destroy(skeleton); }
 };
-struct FreeRing {
-  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
-};
-
-int take_word(void*, void*, size_t) {
-  return 0;
-}
-
 // It gives way to everything on its CPU, at once, whatever it has used before.
 bool give_way(pthread_t thread) {
   const sched_param none{};
@@ -77,15 +72,16 @@ struct XdpTransmitter::State {
 
   Options options;
   std::unique_ptr<transmit_bpf, DestroySkeleton> skeleton;
-  std::unique_ptr<ring_buffer, FreeRing> answers;
+  std::optional<WordRing> answers;
   std::array<Place, kLanes> places;
   int holder_fd = -1;
   std::thread thread;
   std::atomic<Order> order = Order::kRest;
   std::atomic<bool> at_rest = true;
-  uint32_t ticket = 0;  // packet path's, as is the next
+  // Packet path's.
+  uint32_t ticket = 0;
+  uint64_t calls = 0;
   bool hurried = false;
-  std::atomic<uint64_t> calls = 0;
 };
 
 XdpTransmitter::State::~State() {
@@ -103,9 +99,9 @@ Status XdpTransmitter::State::load() {
   if (const int error = transmit_bpf__attach(skeleton.get()); error != 0) {
     return fail_system(kWhat, -error, "it needs the tracepoint xdp_devmap_xmit");
   }
-  const int fd = bpf_map__fd(skeleton->maps.answers);
-  answers.reset(ring_buffer__new(fd, take_word, nullptr, nullptr));
-  if (!answers) return fail_system(kWhat, errno);
+  auto mapped = WordRing::map(bpf_map__fd(skeleton->maps.answers));
+  if (!mapped) return fail(mapped.error().in(kWhat));
+  answers = std::move(*mapped);
   return handle_stop_signal();
 }
 
@@ -279,8 +275,8 @@ bool XdpTransmitter::wait() {
   uint64_t began_ns = 0;
   // A word may still be there of a ticket whose answer came late.
   while (true) {
-    ring_buffer__poll(state.answers.get(), kWaitMs);
-    state.calls.fetch_add(1, std::memory_order_relaxed);
+    state.answers->wait(kWaitMs);
+    ++state.calls;
     if (answered.load(std::memory_order_acquire) == ticket) {
       if (state.hurried) state.hurried = !give_way(state.thread.native_handle());
       return true;
@@ -292,7 +288,7 @@ bool XdpTransmitter::wait() {
 }
 
 uint64_t XdpTransmitter::system_calls() const {
-  return state_->calls.load(std::memory_order_relaxed);
+  return state_->calls;
 }
 
 }  // namespace starocean::xsk

@@ -77,7 +77,7 @@ class XdpTransmitter {
   // Lets the program send what has been published: returns once there is nothing to send, or only for devices that are
   // full. False after 2 ms without an answer: its CPU is used by others, or it does not run.
   bool wait();
-  // System calls made by wait(); any thread.
+  // System calls made by wait().
   uint64_t system_calls() const;
 
  private:
