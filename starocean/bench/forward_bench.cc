@@ -71,8 +71,6 @@ class Bench {
                   const ScratchDirectory& scratch);
   Result<Turn> measure_where_it_stays(TurnOptions turn_options, DutInfo& info,
                                       const ScratchDirectory& scratch);
-  // PDR of the best peer in that repetition; 0: none.
-  double best_peer_pps(const ScenarioResult& result, uint32_t pair, DutJob job) const;
   void await_distance() const;
   bool sound() const { return options_.trial_seconds >= kSoundTrialSeconds; }
   bool given_up(const ScenarioResult& result, const DutInfo& dut) const;
@@ -97,17 +95,6 @@ bool Bench::given_up(const ScenarioResult& result, const DutInfo& dut) const {
     (turn.failure.empty() ? worked : failed) = true;
   }
   return !dut.unavailable.empty() || (failed && !worked);
-}
-
-double Bench::best_peer_pps(const ScenarioResult& result, uint32_t pair, DutJob job) const {
-  double best = 0;
-  for (const Turn& turn : result.turns) {
-    const auto peer = std::any_of(results_.duts.begin(), results_.duts.end(), [&](const auto& dut) {
-      return dut.name == turn.dut && dut.kind == DutKind::kPeer && dut.job == job;
-    });
-    if (peer && turn.pair == pair && turn.pdr) best = std::max(best, turn.pdr->search.pps);
-  }
-  return best;
 }
 
 // Until the CPUs are as far from each other as in the turns before of this repetition; not forever.
@@ -166,7 +153,7 @@ Status Bench::run_turn(ScenarioResult& result, uint32_t pair, size_t dut, const 
       .trial_seconds = options_.trial_seconds,
       .votes = options_.votes,
       .max_trials = options_.max_trials,
-      .peer_pdr_pps = best_peer_pps(result, pair - 1, info.job),
+      .peer_pdr_pps = best_peer_pdr(result, results_.duts, info.job, pair - 1),
       .pdr_guess_pps = guess.pdr_pps,
       .ndr_guess_pps = guess.ndr_pps,
       .forwarder_share = options_.forwarder_share,

@@ -54,6 +54,10 @@ Result<ForwardResults> run_forward_bench(
     const std::function<void(const std::string&)>& progress,
     const std::function<void(const Turn&, const Scenario&)>& finished);
 
+// Of the peers that do that job, in that repetition; 0: none was measured. Pure.
+double best_peer_pdr(const ScenarioResult& result, const std::vector<DutInfo>& duts, DutJob job,
+                     uint32_t pair);
+
 // From turns to medians and ratios. `first`: the scenario that others are compared with, or `result` itself. Pure.
 void summarize(ScenarioResult& result, const std::vector<DutInfo>& duts,
                const ScenarioResult& first);

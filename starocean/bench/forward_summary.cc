@@ -164,6 +164,13 @@ Summary summary_of(const ScenarioResult& result, const DutInfo& dut, const Refer
 
 }  // namespace
 
+double best_peer_pdr(const ScenarioResult& result, const std::vector<DutInfo>& duts, DutJob job,
+                     uint32_t pair) {
+  const ByPair found = references_of(result, duts, job).peer_pdr;
+  const auto best = found.find(pair);
+  return best == found.end() ? 0 : best->second;
+}
+
 void summarize(ScenarioResult& result, const std::vector<DutInfo>& duts,
                const ScenarioResult& first) {
   result.summaries.clear();

@@ -97,6 +97,12 @@ TEST(Summary, ComparesWithinRepetitions) {
   EXPECT_EQ(summaries[3].pdr_to_ours.least, 6);
   EXPECT_EQ(summaries[4].pdr.count, 0u);
   EXPECT_EQ(summaries[1].frames_verified, 2000u);
+  const auto best_peer = [&](uint32_t pair) {
+    return best_peer_pdr(results.scenarios[0], results.duts, DutJob::kSwitch, pair);
+  };
+  EXPECT_EQ(best_peer(1), 1e6);  // ovs
+  EXPECT_EQ(best_peer(2), 3e6);  // testpmd
+  EXPECT_EQ(best_peer(0), 0);
 }
 
 TEST(Summary, ComparesWithTheFirstScenarioWithinRepetitions) {
