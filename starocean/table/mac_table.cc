@@ -170,6 +170,8 @@ bool MacTable::move_away(Place from, uint32_t bucket, Expiry expiry) {
   if (from.word().compare_exchange_strong(expected, mac::claimed(word),
                                           std::memory_order_acq_rel)) {
     count(mac::port_of(word), kOneLess);
+    // Who inserted the key anew meanwhile may have looked for others before the copy was there.
+    remove_duplicates(key, home);
     return true;
   }
   // Meanwhile refreshed, moved to another port or removed: the copy is out of date.
@@ -182,16 +184,21 @@ bool MacTable::move_away(Place from, uint32_t bucket, Expiry expiry) {
 bool MacTable::add_static(BridgeId bridge, uint64_t mac, PortId port) {
   const uint64_t key = mac::make_key(bridge, mac);
   const Home home = home_of(key);
-  Place place;
-  uint64_t word = 0;
-  while (find(key, home, place, word)) {
-    const uint64_t next = mac::make_word(word, 0, port, mac::kStatic);
-    if (place.word().compare_exchange_strong(word, next, std::memory_order_seq_cst)) {
-      count_move(mac::port_of(word), port);
-      remove_duplicates(key, home);
-      return true;
+  size_t moves = 0;
+  // Again, if the entry may have been on its way from one bucket to the other.
+  do {
+    moves = moves_.load(std::memory_order_seq_cst);
+    Place place;
+    uint64_t word = 0;
+    while (find(key, home, place, word)) {
+      const uint64_t next = mac::make_word(word, 0, port, mac::kStatic);
+      if (place.word().compare_exchange_strong(word, next, std::memory_order_seq_cst)) {
+        count_move(mac::port_of(word), port);
+        remove_duplicates(key, home);
+        return true;
+      }
     }
-  }
+  } while (moves_.load(std::memory_order_seq_cst) != moves);
   return insert(key, home, mac::make_word(0, 0, port, mac::kStatic), {bridge, 0, UINT32_MAX});
 }
 
