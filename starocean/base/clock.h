@@ -12,6 +12,10 @@ inline constexpr uint64_t kNsPerUs = 1'000;
 inline constexpr uint64_t kNsPerMs = 1'000'000;
 inline constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
+constexpr double seconds_of(uint64_t ns) {
+  return static_cast<double>(ns) / static_cast<double>(kNsPerSecond);
+}
+
 inline uint64_t monotonic_ns() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);

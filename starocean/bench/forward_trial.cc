@@ -89,10 +89,6 @@ ReceivePlace place_of(const std::vector<NapiCount>& before, const std::vector<Na
           .frames_per_poll = static_cast<double>(all.frames) / static_cast<double>(all.polls)};
 }
 
-double seconds_of(uint64_t ns) {
-  return static_cast<double>(ns) / static_cast<double>(kNsPerSecond);
-}
-
 }  // namespace
 
 tl::unexpected<Error> interrupted() {

@@ -22,10 +22,6 @@ constexpr double kNdrOfPdr = 0.9;
 constexpr double kVeryMany = 1e-9;
 constexpr double kSoakOfPdr = 0.8;
 
-double seconds_of(uint64_t ns) {
-  return static_cast<double>(ns) / static_cast<double>(kNsPerSecond);
-}
-
 // All that lives during a turn, in the order in which it has to be made.
 class TurnRun {
  public:

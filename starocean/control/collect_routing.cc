@@ -1,5 +1,7 @@
 #include "starocean/control/collect_routing.h"
 
+#include <linux/rtnetlink.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -14,8 +16,6 @@ namespace {
 using table::Adjacency;
 using table::NeighbourState;
 using table::RouteKind;
-
-constexpr uint32_t kLocalTable = 255;
 
 const char* state_name(NeighbourState state) {
   switch (state) {
@@ -76,7 +76,7 @@ Json routes_json(dataplane::Engine& engine, const RoutingManager& routing,
                  std::optional<uint32_t> wanted) {
   Json routes = Json::array();
   for (const uint32_t number : tables_of(engine)) {
-    if (wanted ? number != *wanted : number == kLocalTable) continue;
+    if (wanted ? number != *wanted : number == RT_TABLE_LOCAL) continue;
     const table::Fib::Table* table = engine.fib().find_table(number);
     if (table == nullptr) continue;
     for (const auto family : {net::IpFamily::kIpv4, net::IpFamily::kIpv6}) {

@@ -1,7 +1,7 @@
 # The configuration: YAML text to a checked Config, its JSON schema and its reference page.
 find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json REQUIRED)
-so_library(config
+so_library(config TOGETHER
   SOURCES yaml.cc yaml_text.cc config.cc config_bind.cc config_check.cc config_check_routing.cc config_check_vlans.cc
           config_describe.cc
           config_problems.cc config_reader.cc config_reader_values.cc config_summary.cc

@@ -1,5 +1,5 @@
 # `starocean doctor`, and the same checks when the daemon starts.
-so_library(doctor SOURCES doctor.cc doctor_affinity.cc doctor_finding.cc doctor_fix.cc doctor_host.cc
+so_library(doctor TOGETHER SOURCES doctor.cc doctor_affinity.cc doctor_finding.cc doctor_fix.cc doctor_host.cc
                           doctor_interface.cc doctor_judge.cc doctor_judge_config.cc
                           doctor_judge_device.cc doctor_judge_host.cc doctor_judge_limits.cc
                           doctor_judge_mtu.cc doctor_judge_offloads.cc doctor_judge_tuning.cc

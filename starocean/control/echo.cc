@@ -29,7 +29,7 @@ namespace {
 
 using dataplane::EchoResponder;
 
-constexpr int kTickMs = 1000;
+constexpr int kStatsTickMs = 1000;
 // While the kernel has not taken what it was given to transmit.
 constexpr int kTransmitRetryMs = 1;
 constexpr uint64_t kStatusLineNs = 60 * kNsPerSecond;
@@ -132,7 +132,7 @@ Status answer_until_asked_to_end(const EchoOptions& options, EchoResponder& echo
     }
     if (watched[0].revents != 0) return {};
     const uint32_t seen = echo.poll_once();
-    wait_ms = seen != 0 ? 0 : echo.transmit_pending() ? kTransmitRetryMs : kTickMs;
+    wait_ms = seen != 0 ? 0 : echo.transmit_pending() ? kTransmitRetryMs : kStatsTickMs;
     const uint64_t now_ns = monotonic_ns();
     if (seen != 0 && now_ns < next_check_ns) continue;
     next_check_ns = now_ns + kNsPerSecond;

@@ -10,7 +10,7 @@ so_test(netlink_parse_test SOURCES netlink_parse_test.cc route_parse_test.cc DEP
 so_fuzz(route_parse_fuzz SOURCES route_parse_fuzz.cc DEPS netlink_parse CORPUS corpus/netlink)
 
 if(NOT STAROCEAN_FUZZ)
-  so_library(mirror SOURCES family_routes.cc interface_mirror.cc list_request.cc neighbour_mirror.cc
+  so_library(mirror TOGETHER SOURCES family_routes.cc interface_mirror.cc list_request.cc neighbour_mirror.cc
                             netlink_socket.cc next_hop_objects.cc refused_routes.cc route_mirror.cc
                             route_mirror_lists.cc route_mirror_news.cc route_values.cc rule_mirror.cc
              DEPS netlink_parse netlink_links table)

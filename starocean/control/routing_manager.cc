@@ -1,5 +1,6 @@
 #include "starocean/control/routing_manager.h"
 
+#include <linux/rtnetlink.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -18,9 +19,6 @@ using dataplane::RouteRule;
 
 namespace {
 
-// include/uapi/linux/rtnetlink.h, RT_TABLE_*.
-constexpr uint32_t kMainTable = 254;
-constexpr uint32_t kLocalTable = 255;
 constexpr uint64_t kSynchroniseNs = 120 * kNsPerSecond;
 constexpr uint64_t kKeepAliveNs = kNsPerSecond;
 
@@ -111,8 +109,8 @@ Status RoutingManager::change_taps(const std::map<std::string, Wanted>& wanted,
 }
 
 Status RoutingManager::follow_tables(const Config& config) {
-  std::vector<uint32_t> tables = {kLocalTable};
-  for (const VrfConfig& vrf : config.vrfs) tables.push_back(vrf.table.value_or(kMainTable));
+  std::vector<uint32_t> tables = {RT_TABLE_LOCAL};
+  for (const VrfConfig& vrf : config.vrfs) tables.push_back(vrf.table.value_or(RT_TABLE_MAIN));
   if (!mirror_) {
     auto opened = RouteMirror::open(engine_.fib(), {.tables = tables});
     if (!opened) return fail(opened.error());
@@ -229,7 +227,7 @@ std::vector<RouteRule> RoutingManager::compile_rules(const VrfConfig& vrf, net::
         {.family = family, .in = in, .source = source, .table = engine_.fib().find_table(number)});
   };
   if (vrf.table) {
-    look_into(kLocalTable, {}, {});
+    look_into(RT_TABLE_LOCAL, {}, {});
     look_into(*vrf.table, {}, {});
     return rules;
   }
