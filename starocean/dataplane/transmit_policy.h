@@ -25,11 +25,9 @@ class TransmitPolicy {
   // It ends after so many windows in a row with fewer packets that the worker kept up with.
   static constexpr uint64_t kFewPackets = 5600;
   static constexpr uint64_t kQuietWindows = 10;
-  // When it has to begin again so soon after that, it waits twice as long before it ends the next time; unless at the
-  // end next to nothing came: then the load had gone, and that it is back says nothing of sockets.
+  // When it has to begin again so soon after that, it waits twice as long before it ends the next time.
   static constexpr uint64_t kSoonNs = kNsPerSecond;
   static constexpr uint64_t kMostQuietWindows = 640;
-  static constexpr uint64_t kNextToNothing = 200;  // packets in a window: 20,000 a second
   // After failed().
   static constexpr uint64_t kFirstPauseNs = kNsPerSecond;
   static constexpr uint64_t kLongestPauseNs = 64 * kNsPerSecond;
@@ -79,7 +77,7 @@ class TransmitPolicy {
     if (in_a_row_ < quiet_windows_) return;
     wants_ = false;
     in_a_row_ = 0;
-    ended_ns_ = packets < kNextToNothing ? 0 : now_ns;
+    ended_ns_ = now_ns;
     pause_ns_ = kFirstPauseNs;
   }
 
@@ -92,7 +90,7 @@ class TransmitPolicy {
 
   uint64_t in_a_row_ = 0;  // windows that speak for a change
   uint64_t quiet_windows_ = kQuietWindows;
-  uint64_t ended_ns_ = 0;  // 0: not, or for want of load
+  uint64_t ended_ns_ = 0;
   uint64_t paused_until_ns_ = 0;
   uint64_t pause_ns_ = kFirstPauseNs;
 };
