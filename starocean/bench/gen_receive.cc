@@ -53,8 +53,7 @@ ReceiveEnd watch_receiving(const GenReceiveOptions& options, Receiver& receiver,
       return end;
     }
     if (!progress.shown() || now_ns - shown_ns < kProgressMs * kNsPerMs) continue;
-    const double step_s =
-        static_cast<double>(now_ns - shown_ns) / static_cast<double>(kNsPerSecond);
+    const double step_s = seconds_of(now_ns - shown_ns);
     progress.show(receive_progress(end.report, before, step_s));
     before = end.report.received;
     shown_ns = now_ns;

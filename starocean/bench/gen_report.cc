@@ -40,9 +40,7 @@ Json range_json(const Range<uint16_t>& range) {
 }
 
 double seconds(uint64_t first_ns, uint64_t last_ns) {
-  return last_ns <= first_ns
-             ? 0
-             : static_cast<double>(last_ns - first_ns) / static_cast<double>(kNsPerSecond);
+  return last_ns <= first_ns ? 0 : seconds_of(last_ns - first_ns);
 }
 
 std::string rate_text(double per_second) {

@@ -29,8 +29,7 @@ bool watch_sending(SendEngine& engine, EndSignals& signals, ProgressLine& progre
   while (engine.running()) {
     if (signals.wait(kGenPollMs)) return true;
     const uint64_t now_ns = monotonic_ns();
-    const double step_s =
-        static_cast<double>(now_ns - shown_ns) / static_cast<double>(kNsPerSecond);
+    const double step_s = seconds_of(now_ns - shown_ns);
     if (!progress.shown() || now_ns - shown_ns < kProgressMs * kNsPerMs) continue;
     const SendReport now = engine.read();
     progress.show(send_progress(now, before, step_s));
