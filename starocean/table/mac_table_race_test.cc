@@ -86,15 +86,16 @@ TEST(MacTableRace, TwoLearnersInACrowdedTableLeaveNoSecondEntry) {
   MacTable table(8, 1);
   ASSERT_LT(kVolley, table.bucket_count() * mac::kSlotsPerBucket);
   uint64_t wrong = 0;
-  race_two_learners(table, kVolley, scaled("volleys of 40 races", 20'000, 50),
-                    [&](uint64_t first_mac) {
-                      std::vector<uint32_t> seen(kVolley);
-                      table.for_each([&](const MacEntry& entry) {
-                        wrong += entry.port > port(1) || ++seen.at(entry.mac - first_mac) != 1;
-                      });
-                      table.flush_bridge(kBridge);
-                      wrong += table.size() != 0;
-                    });
+  race_two_learners(
+      table, kVolley, scaled("volleys of 40 races", 20'000, 50), [&](uint64_t first_mac) {
+        std::vector<uint32_t> seen(kVolley);
+        table.for_each([&](const MacEntry& entry) {
+          wrong +=
+              entry.port > port(1) || ++seen.at(static_cast<size_t>(entry.mac - first_mac)) != 1;
+        });
+        table.flush_bridge(kBridge);
+        wrong += table.size() != 0;
+      });
   EXPECT_EQ(wrong, 0u);
   EXPECT_GT(table.displacements(), 0u);
 }
