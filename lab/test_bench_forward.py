@@ -100,6 +100,10 @@ def test_measures_and_says_what_is_missing(place):
     assert soak["frames_missing"] == 0 and soak["trial"]["generated"] > 10_000
     assert soak["trial"]["generated"] == soak["trial"]["received"] + soak["trial"]["lost"]
     assert soak["resident_before_bytes"] > 0
+    seconds = soak["seconds_by_absence"]
+    assert sum(each["seconds"] for each in seconds) >= 1
+    assert sum(each["lost"] for each in seconds) == soak["trial"]["lost"]
+    assert soak["forwarder_cpu_absences"]["sum_ns"] >= soak["forwarder_cpu_absences"]["longest_ns"]
     assert "resident memory" in (out / "forward.md").read_text()
     summaries = {summary["dut"]: summary for summary in scenario["summary"]}
     assert summaries["starocean"]["flood_to_starocean"]["median"] == 1

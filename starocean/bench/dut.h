@@ -19,7 +19,8 @@ struct DutSite {
   Placement placement;
   std::string directory;  // for its files; removed afterwards
   uint32_t mtu = 1500;
-  uint64_t macs = 2;  // that it will see
+  uint64_t macs = 2;   // that it will see
+  uint32_t rings = 0;  // of starocean: entries of its receive and fill rings; 0: as they come
 };
 
 // Control thread.

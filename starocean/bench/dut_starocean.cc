@@ -21,6 +21,7 @@ using Json = nlohmann::json;
 
 constexpr uint64_t kStartMs = 15'000;
 constexpr uint64_t kFrames = 32768;
+constexpr uint64_t kFramesPerRingEntry = 4;  // two fill rings full, and as much again on its way
 constexpr uint64_t kLeastMacs = 16384;
 constexpr uint64_t kMostMacs = 1 << 20;  // what the configuration allows
 
@@ -59,6 +60,7 @@ class Starocean : public Dut {
   std::string program_;
   DutJob job_;
   std::string socket_;
+  uint64_t frames_ = kFrames;
   uint64_t mac_limit_ = kLeastMacs;
   testbed::ChildProcess process_;
   Settings settings_;
@@ -66,12 +68,13 @@ class Starocean : public Dut {
 
 Json Starocean::config(const DutSite& site) const {
   const Json both = {ForwardRig::kIn, ForwardRig::kOut};
-  Json config = {
-      {"version", 1},
-      {"node", "bench"},
-      {"workers", {{"cpus", {site.placement.forwarder_cpu}}, {"poll", poll_}}},
-      {"memory", {{"frames", kFrames}}},
-      {"interfaces", {{ForwardRig::kIn, Json::object()}, {ForwardRig::kOut, Json::object()}}}};
+  Json interface = Json::object();
+  if (site.rings != 0) interface["rings"] = {{"rx", site.rings}, {"fill", site.rings}};
+  Json config = {{"version", 1},
+                 {"node", "bench"},
+                 {"workers", {{"cpus", {site.placement.forwarder_cpu}}, {"poll", poll_}}},
+                 {"memory", {{"frames", frames_}}},
+                 {"interfaces", {{ForwardRig::kIn, interface}, {ForwardRig::kOut, interface}}}};
   if (routes()) {
     config["vrfs"]["main"]["interfaces"] = both;
   } else {
@@ -98,6 +101,7 @@ Status Starocean::start(const DutSite& site) {
     if (Status done = configure_router(site.rig.device()); !done) return done;
   }
   // Room beside the addresses of the test, since the table is a hash.
+  frames_ = std::max(kFrames, uint64_t{site.rings} * kFramesPerRingEntry);
   mac_limit_ = std::clamp(site.macs + site.macs / 4, kLeastMacs, kMostMacs);
   const std::string file = site.directory + "/starocean.yaml";
   std::ofstream(file) << config(site).dump(1) << '\n';
@@ -115,7 +119,7 @@ Status Starocean::start(const DutSite& site) {
 }
 
 void Starocean::read_settings() {
-  settings_ = {{"poll", poll_}, {"frames", fmt::to_string(kFrames)}};
+  settings_ = {{"poll", poll_}, {"frames", fmt::to_string(frames_)}};
   if (routes()) {
     settings_.emplace_back("routes", "one per direction, Linux's; Linux itself forwards nothing");
   } else {

@@ -157,6 +157,7 @@ Status Bench::run_turn(ScenarioResult& result, uint32_t pair, size_t dut, const 
       .pdr_guess_pps = guess.pdr_pps,
       .ndr_guess_pps = guess.ndr_pps,
       .forwarder_share = options_.forwarder_share,
+      .rings = options_.rings,
       .stop = &stop_,
       .progress = [&](const std::string& what) { progress_(where + ": " + what); }};
   auto turn = measure_where_it_stays(turn_options, info, scratch);

@@ -37,6 +37,7 @@ struct ForwardOptions {
   Placement placement;
   int receive_cpu = -1;        // -1: by kind, see forward_turn.h
   double forwarder_share = 1;  // of its CPU, see cpu_thief.h
+  uint32_t rings = 0;          // see dut.h
   Measures measures;           // of the first scenario
   std::string command;         // how to make the figures again
 };

@@ -96,6 +96,15 @@ Json json_of(const Soak& soak) {
                  {"resident_before_bytes", soak.resident_before_bytes},
                  {"resident_after_bytes", soak.resident_after_bytes}};
   if (soak.frames_missing) object["frames_missing"] = *soak.frames_missing;
+  object["forwarder_cpu_absences"] = {{"least_ns", kLeastAbsenceNs},
+                                      {"count", soak.absences.count},
+                                      {"sum_ns", soak.absences.sum_ns},
+                                      {"longest_ns", soak.absences.longest_ns}};
+  for (const SoakClass& each : soak.by_absence) {
+    object["seconds_by_absence"].push_back({{"absence_at_least_ns", each.least_absence_ns},
+                                            {"seconds", each.seconds},
+                                            {"lost", each.lost}});
+  }
   return object;
 }
 

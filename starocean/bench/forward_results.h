@@ -9,6 +9,7 @@
 
 #include "starocean/bench/cpu_distance.h"
 #include "starocean/bench/rate_search.h"
+#include "starocean/bench/soak_watch.h"
 #include "starocean/bench/statistics.h"
 #include "starocean/testbed/cpu_time.h"
 
@@ -84,6 +85,8 @@ struct Soak {
   uint64_t resident_before_bytes = 0;  // of the device's processes; 0: it has none
   uint64_t resident_after_bytes = 0;
   std::optional<int64_t> frames_missing;  // afterwards: packet buffers that are nowhere
+  std::vector<SoakClass> by_absence;      // its seconds, by what became of the forwarder's CPU
+  AbsenceSums absences;                   // of that CPU
 };
 
 // What is done in one set-up.

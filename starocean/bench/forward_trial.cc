@@ -9,6 +9,7 @@
 
 #include "starocean/base/clock.h"
 #include "starocean/bench/receiver.h"
+#include "starocean/bench/soak_watch.h"
 
 namespace starocean::bench {
 namespace {
@@ -107,15 +108,17 @@ struct TrialRunner::State {
   CpuMark mark() const;
   CpuUse between(const CpuMark& before, const CpuMark& after) const;
   bool stopping() const { return options.stop != nullptr && *options.stop; }
-  Status send(SendEngine& from, const Load& load) const;
+  Status send(SendEngine& from, const Load& load);
   void wait_for_residual(uint64_t generated) const;
   Status teach_one_way(bool forwards);
+  void look_each_second(const SendEngine& from);
 
   Options options;
   Receiver receiver;
   std::unique_ptr<SendEngine> generator;
   Watched watched;
   uint32_t stream = kFirstStream;
+  SoakWatch* soaking = nullptr;  // while soak() runs
 };
 
 TrialRunner::State::CpuMark TrialRunner::State::mark() const {
@@ -141,8 +144,14 @@ CpuUse TrialRunner::State::between(const CpuMark& before, const CpuMark& after) 
           .process = after.process - before.process};
 }
 
+void TrialRunner::State::look_each_second(const SendEngine& from) {
+  if (soaking == nullptr || !soaking->due(monotonic_ns())) return;
+  const ReceiveReport got = receiver.read();
+  soaking->look(monotonic_ns(), from.read().generated, got.distinct() + got.unattributed);
+}
+
 // Until the run is over.
-Status TrialRunner::State::send(SendEngine& from, const Load& load) const {
+Status TrialRunner::State::send(SendEngine& from, const Load& load) {
   if (stopping()) return interrupted();
   if (Status started = from.start(load); !started) return started;
   uint64_t longest_ns = load.duration_ns;
@@ -152,6 +161,7 @@ Status TrialRunner::State::send(SendEngine& from, const Load& load) const {
   }
   const uint64_t deadline_ns = monotonic_ns() + longest_ns + kOverrunMs * kNsPerMs;
   while (!from.wait(kPollMs)) {
+    look_each_second(from);
     if (stopping() || monotonic_ns() > deadline_ns) {
       from.stop();
       break;
@@ -333,8 +343,17 @@ Result<Soak> TrialRunner::soak(double pps, double seconds) {
   };
   Soak soak;
   soak.resident_before_bytes = resident_bytes();
+  auto absences = AbsenceWatch::start(state_->options.placement.forwarder_cpu);
+  if (!absences) return fail(absences.error());
+  SoakWatch watch;
+  state_->soaking = &watch;
   auto trial = run(pps, seconds);
+  state_->soaking = nullptr;
   if (!trial) return fail(trial.error());
+  const auto away = (*absences)->stop();
+  soak.absences = sums_of(away);
+  soak.by_absence =
+      watch.finish(monotonic_ns(), trial->generated, trial->generated - trial->lost, away);
   soak.trial = *trial;
   soak.resident_after_bytes = resident_bytes();
   if (state_->watched.counts) soak.frames_missing = state_->watched.counts().frames_missing;

@@ -88,7 +88,8 @@ Status TurnRun::start_device() {
                      .placement = options_.placement,
                      .directory = options_.directory,
                      .mtu = mtu(),
-                     .macs = traffic_.source_mac.count + traffic_.destination_mac.count};
+                     .macs = traffic_.source_mac.count + traffic_.destination_mac.count,
+                     .rings = options_.rings};
   if (Status started = dut_->start(site); !started) return started;
   info_.version = dut_->version();
   info_.settings = dut_->settings();

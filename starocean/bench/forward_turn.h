@@ -28,6 +28,7 @@ struct TurnOptions {
   double pdr_guess_pps = 0;
   double ndr_guess_pps = 0;
   double forwarder_share = 1;  // of its CPU; the rest is taken away (cpu_thief.h)
+  uint32_t rings = 0;          // see dut.h
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const std::string&)> progress;  // one short line about what is going on
 };

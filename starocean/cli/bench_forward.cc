@@ -77,6 +77,7 @@ std::string command_of(const ForwardWords& words) {
   if (options.forwarder_share < 1)
     text += fmt::format(" --forwarder-share {}", words.share_percent);
   if (options.receive_cpu >= 0) text += fmt::format(" --receive-cpu {}", options.receive_cpu);
+  if (options.rings != 0) text += fmt::format(" --rings {}", options.rings);
   return text;
 }
 
@@ -141,6 +142,13 @@ std::string check_dut(const std::string& name) {
 std::string check_name(const std::string& name) {
   if (!name.empty() && name.find('/') == std::string::npos) return "";
   return fmt::format("'{}' is no name of a file; --out has the directory", name);
+}
+
+std::string check_rings(const std::string& text) {
+  for (uint32_t size = 64; size <= 32768; size *= 2) {
+    if (text == fmt::to_string(size)) return "";
+  }
+  return fmt::format("'{}' is no power of two from 64 to 32768", text);
 }
 
 std::string dut_help() {
@@ -213,6 +221,12 @@ void add_options(CLI::App& command, ForwardWords& words) {
       ->type_name("PERCENT")
       ->check(CLI::Range(bench::kLeastCpuShare * kPercent, kPercent), "")
       ->capture_default_str();
+  command
+      .add_option(
+          "--rings", options.rings,
+          "Of starocean: entries of its receive and fill rings, instead of what it takes by itself")
+      ->type_name("N")
+      ->check(check_rings, "");
   command.add_option("--out", words.out_directory, "Write forward.json, .md, .svg and .png there")
       ->type_name("DIR");
   command.add_option("--out-name", words.out_name, "Name of these files, without extension")
