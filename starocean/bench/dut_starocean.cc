@@ -159,6 +159,13 @@ DutCounts Starocean::counts() {
     }
     (routes() ? counts.routed : counts.flooded) = routes() ? routed : flooded;
   }
+  if (const auto queues = ask("/v1/queues")) {
+    uint64_t redirected = 0;
+    for (const Json& queue : queues->value("queues", Json::array())) {
+      redirected += queue.value("counters", Json::object()).value("redirected", uint64_t{0});
+    }
+    counts.redirected = redirected;
+  }
   if (const auto memory = ask("/v1/memory")) {
     counts.frames_missing = memory->value("frames", Json::object()).value("missing", int64_t{0});
   }

@@ -77,6 +77,7 @@ Json json_of(const Trial& trial) {
     object["system_calls_per_packet"] = *trial.system_calls_per_packet;
   }
   if (trial.flooded) object["flooded"] = *trial.flooded;
+  if (trial.redirected) object["redirected"] = *trial.redirected;
   if (trial.routed) object["routed"] = *trial.routed;
   return object;
 }

@@ -67,6 +67,8 @@ struct Trial {
   std::optional<double> system_calls_per_packet;
   std::optional<uint64_t> flooded;  // frames that a switch sent everywhere
   std::optional<uint64_t> routed;   // IPv4 packets that a router says it has routed
+  std::optional<uint64_t>
+      redirected;  // frames that starocean sent by XDP_REDIRECT, not through a socket
 
   double loss_ratio() const {
     return generated == 0 ? 0 : static_cast<double>(lost) / static_cast<double>(generated);

@@ -327,6 +327,9 @@ Result<Trial> TrialRunner::run(double pps, double seconds) {
   if (counts_before.flooded && counts_after.flooded) {
     trial.flooded = *counts_after.flooded - *counts_before.flooded;
   }
+  if (counts_before.redirected && counts_after.redirected) {
+    trial.redirected = *counts_after.redirected - *counts_before.redirected;
+  }
   if (counts_before.routed && counts_after.routed) {
     trial.routed = *counts_after.routed - *counts_before.routed;
   }

@@ -25,6 +25,7 @@ struct DutCounts {
   std::optional<uint64_t> system_calls;
   std::optional<uint64_t> flooded;
   std::optional<uint64_t> routed;
+  std::optional<uint64_t> redirected;     // sent by XDP_REDIRECT instead of through a socket
   std::optional<int64_t> frames_missing;  // packet buffers that are nowhere
 };
 
