@@ -110,6 +110,24 @@ def test_measures_and_says_what_is_missing(place):
     assert summaries["starocean"]["flood_to_best_peer"] is None, "there was no peer"
 
 
+def test_delay_at_rates_and_nothing_else(place):
+    environment, directory, _ = place
+    out = directory / "out"
+    done = subprocess.run([binary(), "bench", "forward", "--quick", "--json", "--out", out, "--out-name", "delay",
+                           "--dut", "starocean,xdp-redirect", "--delay-at", "5k,20k"],
+                          env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    scenario, = json.loads(done.stdout)["scenarios"]
+    assert [turn["dut"] for turn in scenario["turns"]] == ["starocean", "xdp-redirect"]
+    for turn in scenario["turns"]:
+        assert "flood" not in turn and "pdr" not in turn and not turn["failure"]
+        assert [trial["asked_pps"] for trial in turn["delay_at_rates"]] == [5000, 20000]
+        for trial in turn["delay_at_rates"]:
+            assert trial["delay_from_sent_ns"]["count"] == trial["received"] > 0
+            assert trial["generated"] == trial["received"] + trial["lost"]
+    assert "| device | 5k | 20k |" in (out / "delay.md").read_text()
+
+
 _OVS_PROGRAMS = ("ovs-vswitchd", "ovsdb-server", "ovsdb-tool", "ovs-vsctl", "ovs-ofctl")
 
 

@@ -9,7 +9,7 @@ so_test(rate_search_test SOURCES rate_search_test.cc DEPS rate_search)
 # The wires, the devices under test, and the report.
 so_library(bench_forward
            SOURCES cpu_absence.cc cpu_distance.cc cpu_thief.cc dut.cc dut_linux.cc dut_ovs.cc dut_redirect.cc dut_starocean.cc dut_testpmd.cc dut_xdpsock.cc
-                   forward_bench.cc forward_json.cc forward_plot.cc forward_rig.cc forward_summary.cc forward_text.cc
+                   forward_bench.cc forward_delay.cc forward_json.cc forward_plot.cc forward_rig.cc forward_summary.cc forward_text.cc
                    forward_trial.cc forward_turn.cc kernel_threads_away.cc machine.cc napi_watch.cc scratch_directory.cc
                    soak_watch.cc
            DEPS bench process rate_search testbed api report LIBS bpf nlohmann_json::nlohmann_json)
@@ -17,5 +17,6 @@ target_include_directories(starocean_bench_forward SYSTEM PRIVATE ${STAROCEAN_BP
 add_dependencies(starocean_bench_forward bpf_skeletons)
 so_test(bench_forward_test SOURCES forward_test.cc DEPS bench_forward)
 so_test(kernel_threads_away_test SOURCES kernel_threads_away_test.cc DEPS bench_forward)
+so_test(forward_delay_test SOURCES forward_delay_test.cc DEPS bench_forward)
 so_test(soak_watch_test SOURCES soak_watch_test.cc DEPS bench_forward)
 so_test(cpu_thief_test SOURCES cpu_thief_test.cc DEPS bench_forward)

@@ -142,6 +142,7 @@ Json json_of(const Turn& turn) {
   put(object, "delay_half_pdr", turn.delay_half);
   put(object, "delay_peer_half_pdr", turn.delay_peer_half);
   put(object, "delay_common_rate", turn.delay_common);
+  for (const Trial& trial : turn.delay_at) object["delay_at_rates"].push_back(json_of(trial));
   put(object, "soak", turn.soak);
   put(object, "cpus", turn.distance);
   if (turn.taken_share) object["forwarder_cpu_taken"] = *turn.taken_share;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "starocean/bench/forward_delay.h"
 #include "starocean/bench/forward_report.h"
 #include "starocean/testbed/command.h"
 
@@ -109,6 +110,14 @@ Status draw(const ForwardResults& results, const std::string& base, const std::s
 
 std::string gnuplot_script(const ForwardResults& results, const std::string& terminal,
                            const std::string& file) {
+  const std::string head =
+      fmt::format("set terminal {} noenhanced size {{}},480 background 'white'\nset output {}\n",
+                  terminal, quoted(file));
+  const std::string delay = results.scenarios.empty() ? "" : delay_plot(results.scenarios.front());
+  if (!delay.empty()) {
+    return fmt::format(fmt::runtime(head), 1500) + "set multiplot layout 1,2\n" + delay +
+           "unset multiplot\n";
+  }
   bool anything = false;
   for (const ScenarioResult& scenario : results.scenarios) {
     for (const Summary& summary : scenario.summaries) {
@@ -117,10 +126,7 @@ std::string gnuplot_script(const ForwardResults& results, const std::string& ter
   }
   if (!anything) return "";
   const std::string second = growth(results);
-  return fmt::format(
-             "set terminal {} noenhanced size {},480 background 'white'\n"
-             "set output {}\n",
-             terminal, second.empty() ? 900 : 1500, quoted(file)) +
+  return fmt::format(fmt::runtime(head), second.empty() ? 900 : 1500) +
          (second.empty() ? "" : "set multiplot layout 1,2\n") + bars(results.scenarios.front()) +
          second + (second.empty() ? "" : "unset multiplot\n");
 }

@@ -97,7 +97,8 @@ struct Measures {
   bool pdr = true;
   bool ndr = true;
   bool delay = true;
-  double soak_seconds = 0;  // 0: none
+  double soak_seconds = 0;               // 0: none
+  std::vector<double> delay_rates = {};  // not empty: delay at these rates, and nothing else
 };
 
 // Of generator's and forwarder's CPU, looked at before each trial.
@@ -125,6 +126,7 @@ struct Turn {
   // At 50 % of the best peer's PDR in the repetition before: there is none in the first.
   std::optional<Trial> delay_peer_half;
   std::optional<Trial> delay_common;  // at the same rate for all
+  std::vector<Trial> delay_at;        // by Measures::delay_rates
   std::optional<Soak> soak;
   uint64_t frames_verified = 0;
   uint64_t corrupted = 0;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "starocean/bench/forward_delay.h"
 #include "starocean/bench/forward_report.h"
 #include "starocean/control/text_table.h"
 
@@ -308,6 +309,10 @@ std::string turn_text(const Turn& turn) {
                     turn.delay_half->sent_delay.p50_ns / kUs,
                     turn.delay_half->sent_delay.p99_ns / kUs));
   }
+  for (const Trial& trial : turn.delay_at) {
+    add(fmt::format("p50 {:.0f} µs, p99 {:.0f} µs at {:.0f}k", trial.sent_delay.p50_ns / kUs,
+                    trial.sent_delay.p99_ns / kUs, trial.asked_pps / kUs));
+  }
   if (turn.soak) add(soak_text(*turn.soak));
   if (turn.corrupted != 0) add(fmt::format("{} CORRUPTED frames", turn.corrupted));
   if (!turn.failure.empty()) add(fmt::format("failed: {}", turn.failure));
@@ -317,6 +322,11 @@ std::string turn_text(const Turn& turn) {
 std::string forward_text(const ForwardResults& results) {
   std::string text;
   for (const ScenarioResult& scenario : results.scenarios) {
+    if (has_delay_curves(scenario)) {
+      text += fmt::format("{}\n{}{}\n\n", heading(scenario), delay_markdown(scenario, results.duts),
+                          verified(scenario));
+      continue;
+    }
     std::vector<control::TextTable::Column> columns;
     for (const std::string& title : titles_of(results, scenario)) {
       columns.push_back({title, columns.empty() ? control::Align::kLeft : control::Align::kRight});
@@ -344,6 +354,11 @@ std::string forward_markdown(const ForwardResults& results, const std::string& p
       "system calls per frame, flooded.\n\n";
   if (!plot.empty()) text += fmt::format("![Forwarding]({})\n\n", plot);
   for (const ScenarioResult& scenario : results.scenarios) {
+    if (has_delay_curves(scenario)) {
+      text += fmt::format("## {}\n\n{}{}\n\n", heading(scenario),
+                          delay_markdown(scenario, results.duts), verified(scenario));
+      continue;
+    }
     const Cells titles = titles_of(results, scenario);
     text += fmt::format("## {}\n\n{}|---|", heading(scenario), markdown_row(titles));
     for (size_t i = 1; i < titles.size(); ++i) text += "---:|";

@@ -39,6 +39,7 @@ class TurnRun {
   Result<RateFound> search(double loss_ratio, SearchStart start);
   Status measure_rates(Turn& turn);
   Status measure_delays(Turn& turn);
+  Status measure_delay_over_load(Turn& turn);
   Status soak(Turn& turn);
   Status take_cpu_away();
   Status look_at_distance();
@@ -231,6 +232,20 @@ Status TurnRun::measure_delays(Turn& turn) {
   return rig_->set_poll_interval(kPollIntervalNs);
 }
 
+Status TurnRun::measure_delay_over_load(Turn& turn) {
+  if (!runner_->engine().af_xdp) {
+    if (Status finer = rig_->set_poll_interval(kDelayPollIntervalNs); !finer) return finer;
+    polls_finely_ = true;
+  }
+  for (const double pps : options_.measures.delay_rates) {
+    say(fmt::format("measuring delay at {:.0f} frames a second", pps));
+    auto measured = trial(pps, options_.trial_seconds);
+    if (!measured) return fail(measured.error());
+    turn.delay_at.push_back(*measured);
+  }
+  return {};
+}
+
 Status TurnRun::soak(Turn& turn) {
   if (!turn.pdr || turn.pdr->search.pps < kVeryMany) return {};
   say(fmt::format("{:.0f} s at 80 % of PDR", options_.measures.soak_seconds));
@@ -244,6 +259,7 @@ Status TurnRun::soak(Turn& turn) {
 Status TurnRun::measure(Turn& turn) {
   if (auto warm = trial(kWarmUpPps, std::min(kWarmUpSeconds, options_.trial_seconds)); !warm)
     return fail(warm.error());
+  if (!options_.measures.delay_rates.empty()) return measure_delay_over_load(turn);
   Status measured = measure_rates(turn);
   if (measured && options_.measures.delay) measured = measure_delays(turn);
   if (measured && options_.measures.soak_seconds > 0) measured = soak(turn);

@@ -12,6 +12,7 @@
 #include "starocean/bench/dut.h"
 #include "starocean/bench/forward_bench.h"
 #include "starocean/bench/forward_report.h"
+#include "starocean/bench/traffic_parse.h"
 #include "starocean/cli/command_line.h"
 
 namespace starocean::cli {
@@ -39,6 +40,7 @@ struct ForwardWords {
   double share_percent = 100;
   bool quick = false;
   bool no_ndr = false;
+  std::vector<std::string> delay_rates;
   std::string out_directory;
   std::string out_name = "forward";
   ForwardOptions options;
@@ -77,6 +79,9 @@ std::string command_of(const ForwardWords& words) {
   if (options.forwarder_share < 1)
     text += fmt::format(" --forwarder-share {}", words.share_percent);
   if (options.receive_cpu >= 0) text += fmt::format(" --receive-cpu {}", options.receive_cpu);
+  if (!words.delay_rates.empty()) {
+    text += fmt::format(" --delay-at {}", fmt::join(words.delay_rates, ","));
+  }
   if (options.rings != 0) text += fmt::format(" --rings {}", options.rings);
   return text;
 }
@@ -91,6 +96,9 @@ void apply(ForwardWords& words) {
   options.command = command_of(words);
   for (const std::string& text : words.scenarios) {
     options.scenarios.push_back(*bench::parse_scenario(text));
+  }
+  for (const std::string& text : words.delay_rates) {
+    options.measures.delay_rates.push_back(static_cast<double>(*bench::parse_count(text)));
   }
   if (words.no_ndr) options.measures.ndr = false;
   if (!words.quick) return;
@@ -142,6 +150,14 @@ std::string check_dut(const std::string& name) {
 std::string check_name(const std::string& name) {
   if (!name.empty() && name.find('/') == std::string::npos) return "";
   return fmt::format("'{}' is no name of a file; --out has the directory", name);
+}
+
+std::string check_delay_rate(const std::string& text) {
+  constexpr uint64_t kLeast = 1000, kMost = 100'000'000;
+  const auto rate = bench::parse_count(text);
+  if (!rate) return rate.error().message();
+  if (*rate >= kLeast && *rate <= kMost) return "";
+  return fmt::format("'{}' is no rate from 1k to 100M frames a second", text);
 }
 
 std::string check_rings(const std::string& text) {
@@ -227,6 +243,12 @@ void add_options(CLI::App& command, ForwardWords& words) {
           "Of starocean: entries of its receive and fill rings, instead of what it takes by itself")
       ->type_name("N")
       ->check(check_rings, "");
+  command
+      .add_option("--delay-at", words.delay_rates,
+                  "Measure nothing but delay, of all devices at these rates: 200k,400k,600k")
+      ->delimiter(',')
+      ->type_name("PPS")
+      ->check(check_delay_rate, "");
   command.add_option("--out", words.out_directory, "Write forward.json, .md, .svg and .png there")
       ->type_name("DIR");
   command.add_option("--out-name", words.out_name, "Name of these files, without extension")
