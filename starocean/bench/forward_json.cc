@@ -147,6 +147,7 @@ Json json_of(const Turn& turn) {
   put(object, "cpus", turn.distance);
   if (turn.taken_share) object["forwarder_cpu_taken"] = *turn.taken_share;
   object["repeats"] = turn.repeats;
+  object["delay_repeats"] = turn.delay_repeats;
   return object;
 }
 

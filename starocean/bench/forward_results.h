@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "starocean/base/clock.h"
 #include "starocean/bench/cpu_distance.h"
 #include "starocean/bench/rate_search.h"
 #include "starocean/bench/soak_watch.h"
@@ -34,6 +35,12 @@ struct CpuUse {
   double receive_s = 0;      // NAPI thread of the device that the frames come in by
   double check_s = 0;        // NAPI thread of the sink
   testbed::CpuTime process;  // the device's own processes; zero for what runs in the kernel
+
+  // By the hypervisor, on both CPUs together, of the time.
+  double stolen_share() const {
+    if (wall_s <= 0) return 0;
+    return seconds_of(generator_cpu.stolen_ns + forwarder_cpu.stolen_ns) / wall_s;
+  }
 };
 
 // Of the frames that an end received, the share that was received on the intended CPU, and how many at a time.
@@ -140,6 +147,8 @@ struct Turn {
   std::optional<double>
       taken_share;  // of the forwarder's CPU, by an interrupt; entering it not counted
   std::optional<TurnDistance> distance;
+  uint32_t delay_repeats =
+      0;  // trials of delay that were made again, since the hypervisor took a CPU away
   uint32_t repeats = 0;  // that were thrown away before, since the CPUs moved
 };
 

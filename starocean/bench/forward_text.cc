@@ -241,6 +241,16 @@ void append_distances(const ScenarioResult& scenario, Cells& lines) {
   }
 }
 
+void append_delay_repeats(const ScenarioResult& scenario, Cells& lines) {
+  uint32_t repeats = 0;
+  for (const Turn& turn : scenario.turns) repeats += turn.delay_repeats;
+  if (repeats == 0) return;
+  lines.push_back(fmt::format(
+      "{}: {} trials of delay were made again, since the hypervisor had taken 1.5 % and more of "
+      "the two CPUs' time",
+      scenario.scenario.label, repeats));
+}
+
 void append_shares(const ScenarioResult& scenario, Cells& lines) {
   double least = 1, most = 0;
   for (const Turn& turn : scenario.turns) {
@@ -260,6 +270,7 @@ constexpr double kNotFlooded = 0.005;
 void append_limits(const ForwardResults& results, Cells& lines) {
   for (const ScenarioResult& scenario : results.scenarios) {
     append_shares(scenario, lines);
+    append_delay_repeats(scenario, lines);
     append_distances(scenario, lines);
     append_places(scenario, lines);
     for (const Summary& summary : scenario.summaries) {

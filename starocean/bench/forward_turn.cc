@@ -21,6 +21,9 @@ constexpr double kLaterFactor = 1.04;
 constexpr double kNdrOfPdr = 0.9;
 constexpr double kVeryMany = 1e-9;
 constexpr double kSoakOfPdr = 0.8;
+// Of a trial's time, on both CPUs together. /proc/stat counts in 10 ms: one tick in a second may be next to nothing.
+constexpr double kQuietStolenShare = 0.015;
+constexpr uint32_t kMostDelayRepeats = 5;
 
 // All that lives during a turn, in the order in which it has to be made.
 class TurnRun {
@@ -35,6 +38,7 @@ class TurnRun {
 
  private:
   Result<Trial> trial(double pps, double seconds);
+  Result<Trial> quiet_trial(double pps);
   void count(const Trial& trial);
   Result<RateFound> search(double loss_ratio, SearchStart start);
   Status measure_rates(Turn& turn);
@@ -136,6 +140,17 @@ Result<Trial> TurnRun::trial(double pps, double seconds) {
   return trial;
 }
 
+// For delay, whose tail is the hypervisor's if that takes a CPU away: measured again then, whatever the device.
+Result<Trial> TurnRun::quiet_trial(double pps) {
+  for (uint32_t repeats = 0;; ++repeats) {
+    auto found = trial(pps, options_.trial_seconds);
+    if (!found || found->cpu.stolen_share() <= kQuietStolenShare || repeats == kMostDelayRepeats) {
+      return found;
+    }
+    ++counted_.delay_repeats;
+  }
+}
+
 void TurnRun::count(const Trial& trial) {
   ++counted_.trials;
   counted_.frames_verified += trial.received;
@@ -215,17 +230,17 @@ Status TurnRun::measure_delays(Turn& turn) {
     polls_finely_ = true;
   }
   if (turn.pdr && turn.pdr->search.pps > kVeryMany) {
-    auto half = trial(turn.pdr->search.pps / 2, options_.trial_seconds);
+    auto half = quiet_trial(turn.pdr->search.pps / 2);
     if (!half) return fail(half.error());
     turn.delay_half = *half;
   }
   if (options_.peer_pdr_pps > kVeryMany) {
-    auto beside_peers = trial(options_.peer_pdr_pps / 2, options_.trial_seconds);
+    auto beside_peers = quiet_trial(options_.peer_pdr_pps / 2);
     if (!beside_peers) return fail(beside_peers.error());
     turn.delay_peer_half = *beside_peers;
   }
   if (long_frames) return {};  // so many a second are more than it sends
-  auto common = trial(options_.common_pps, options_.trial_seconds);
+  auto common = quiet_trial(options_.common_pps);
   if (!common) return fail(common.error());
   turn.delay_common = *common;
   polls_finely_ = false;
@@ -239,7 +254,7 @@ Status TurnRun::measure_delay_over_load(Turn& turn) {
   }
   for (const double pps : options_.measures.delay_rates) {
     say(fmt::format("measuring delay at {:.0f} frames a second", pps));
-    auto measured = trial(pps, options_.trial_seconds);
+    auto measured = quiet_trial(pps);
     if (!measured) return fail(measured.error());
     turn.delay_at.push_back(*measured);
   }
@@ -271,6 +286,7 @@ void TurnRun::finish(Turn& turn) const {
   turn.engine_text = counted_.engine_text;
   turn.engine_reason = counted_.engine_reason;
   turn.trials = counted_.trials;
+  turn.delay_repeats = counted_.delay_repeats;
   turn.frames_verified = counted_.frames_verified;
   turn.corrupted = counted_.corrupted;
   turn.duplicates = counted_.duplicates;
