@@ -189,7 +189,9 @@ Status Bench::run_repetition(uint32_t pair, const ScratchDirectory& scratch) {
     if (result.scenario.pairs < pair) continue;
     Measures measures = options_.measures;
     if (&result != &results_.scenarios.front()) measures.ndr = measures.delay = false;
-    for (size_t dut = 0; dut < results_.duts.size(); ++dut) {
+    for (size_t turn = 0; turn < results_.duts.size(); ++turn) {
+      // Another begins each time: what is left of what the machine did before hits no device more than others.
+      const size_t dut = (turn + pair - 1) % results_.duts.size();
       if (stop_) return {};
       if (given_up(result, results_.duts[dut])) continue;
       if (Status done = run_turn(result, pair, dut, measures, scratch); !done) return done;

@@ -116,8 +116,9 @@ Settings describe_method(const ForwardOptions& options) {
        "half of what the best peer's was in the one before, and at 200 kpps for all, but for what "
        "AF_XDP sends; again, five times at most, where the hypervisor took 1.5 % and more of the "
        "two CPUs' time"},
-      {"repetitions",
-       fmt::format("{}, devices and scenarios interleaved, each with a new set-up", options.pairs)},
+      {"repetitions", fmt::format("{}, devices and scenarios interleaved, another device first "
+                                  "each time, each with a new set-up",
+                                  options.pairs)},
       {"command", options.command}};
 }
 
