@@ -9,7 +9,7 @@ so_test(rate_search_test SOURCES rate_search_test.cc DEPS rate_search)
 # The wires, the devices under test, and the report.
 so_library(bench_forward
            SOURCES cpu_absence.cc cpu_distance.cc cpu_thief.cc dut.cc dut_linux.cc dut_ovs.cc dut_redirect.cc dut_starocean.cc dut_testpmd.cc dut_xdpsock.cc
-                   forward_bench.cc forward_delay.cc forward_json.cc forward_plot.cc forward_rig.cc forward_summary.cc forward_text.cc
+                   forward_bench.cc forward_delay.cc forward_json.cc forward_plot.cc forward_rig.cc forward_soak.cc forward_summary.cc forward_text.cc
                    forward_trial.cc forward_turn.cc kernel_threads_away.cc machine.cc napi_watch.cc scratch_directory.cc
                    soak_watch.cc
            DEPS bench process rate_search testbed api report LIBS bpf nlohmann_json::nlohmann_json)

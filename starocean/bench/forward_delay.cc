@@ -9,7 +9,8 @@
 namespace starocean::bench {
 namespace {
 
-constexpr double kThousand = 1e3;  // frames per second, and ns per µs
+constexpr double kWorthMentioning = 0.001;  // of the frames: what is lost has no delay
+constexpr double kThousand = 1e3;           // frames per second, and ns per µs
 
 const DutInfo* find(const std::vector<DutInfo>& duts, const std::string& name) {
   const auto found = std::ranges::find(duts, name, &DutInfo::name);
@@ -88,9 +89,12 @@ std::string rows(const std::vector<DelayCurve>& curves, const Cell& cell) {
 
 std::string delay_cell(const DelayPoint& point) {
   if (point.p50_ns.count == 0) return "–";
-  return fmt::format("{:.0f} / {:.0f} ({:.0f}–{:.0f})", point.p50_ns.median / kThousand,
+  const std::string loss = point.loss_ratio.median > kWorthMentioning
+                               ? fmt::format(", {:.1f} % lost", 100 * point.loss_ratio.median)
+                               : "";
+  return fmt::format("{:.0f} / {:.0f} ({:.0f}–{:.0f}){}", point.p50_ns.median / kThousand,
                      point.p99_ns.median / kThousand, point.p99_ns.least / kThousand,
-                     point.p99_ns.most / kThousand);
+                     point.p99_ns.most / kThousand, loss);
 }
 
 std::string sender_cell(const DelayPoint& point) {

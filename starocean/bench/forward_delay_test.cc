@@ -90,11 +90,13 @@ TEST(ForwardDelay, OneWhoRoutesIsNotComparedWithSwitches) {
 TEST(ForwardDelay, ReportShowsThemInsteadOfRates) {
   const auto results = measured();
   const std::string text = forward_markdown(results, "");
-  EXPECT_NE(text.find("| starocean | 20 / 60 (30–90) | 40 / 160 (80–240) |"), std::string::npos)
+  EXPECT_NE(
+      text.find("| starocean | 20 / 60 (30–90), 1.0 % lost | 40 / 160 (80–240), 1.0 % lost |"),
+      std::string::npos)
       << text;
   EXPECT_NE(text.find("| starocean : ovs | 0.50 (0.50–0.50) | 2.00 (2.00–2.00) |"),
             std::string::npos);
-  EXPECT_NE(text.find("| xdp-redirect | 2 / 2 (1–3) | – |"), std::string::npos);
+  EXPECT_NE(text.find("| xdp-redirect | 2 / 2 (1–3), 1.0 % lost | – |"), std::string::npos);
   EXPECT_NE(text.find("| ovs | 90.0 %, 2.5 |"), std::string::npos);
   EXPECT_EQ(text.find("PDR : best peer"), std::string::npos);
   const std::string script = gnuplot_script(results, "svg", "x.svg");

@@ -74,8 +74,8 @@ struct Trial {
   std::optional<double> system_calls_per_packet;
   std::optional<uint64_t> flooded;  // frames that a switch sent everywhere
   std::optional<uint64_t> routed;   // IPv4 packets that a router says it has routed
-  std::optional<uint64_t>
-      redirected;  // frames that starocean sent by XDP_REDIRECT, not through a socket
+  // Frames that starocean sent by XDP_REDIRECT, not through a socket.
+  std::optional<uint64_t> redirected;
 
   double loss_ratio() const {
     return generated == 0 ? 0 : static_cast<double>(lost) / static_cast<double>(generated);
@@ -147,9 +147,8 @@ struct Turn {
   std::optional<double>
       taken_share;  // of the forwarder's CPU, by an interrupt; entering it not counted
   std::optional<TurnDistance> distance;
-  uint32_t delay_repeats =
-      0;  // trials of delay that were made again, since the hypervisor took a CPU away
-  uint32_t repeats = 0;  // that were thrown away before, since the CPUs moved
+  uint32_t delay_repeats = 0;  // trials of delay, made again since the hypervisor took a CPU away
+  uint32_t repeats = 0;        // that were thrown away before, since the CPUs moved
 };
 
 enum class DutKind : uint8_t { kOurs, kPeer, kKernel, kCeiling };

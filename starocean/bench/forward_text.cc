@@ -127,38 +127,9 @@ std::string verified(const ScenarioResult& result) {
                      control::grouped(duplicates), control::grouped(reordered), engines(result));
 }
 
-// What the hypervisor did to the forwarder's CPU, and how much of the loss was then.
-std::string fate_of_cpu(const Soak& soak) {
-  const auto ms = [](uint64_t ns) {
-    return static_cast<double>(ns) / static_cast<double>(kNsPerMs);
-  };
-  std::string text = fmt::format(
-      "; the forwarder's CPU was away for {:.0f} ms and more {} times, {:.0f} ms in all, {:.1f} ms "
-      "at most",
-      ms(kLeastAbsenceNs), soak.absences.count, ms(soak.absences.sum_ns),
-      ms(soak.absences.longest_ns));
-  for (const SoakClass& each : soak.by_absence) {
-    if (each.seconds == 0) continue;
-    text += each.least_absence_ns == 0
-                ? fmt::format("; {} frames lost in the {} seconds in which it was not", each.lost,
-                              each.seconds)
-                : fmt::format(", {} in {} with one of {:.0f} ms and more", each.lost, each.seconds,
-                              ms(each.least_absence_ns));
-  }
-  return text;
-}
-
-std::string soak_text(const Soak& soak) {
-  constexpr double kMegabyte = 1 << 20;
-  const double grown_bytes = static_cast<double>(soak.resident_after_bytes) -
-                             static_cast<double>(soak.resident_before_bytes);
-  std::string text = fmt::format(
-      "{:.0f} s at 80 % of PDR, {:.3f} Mpps: {} of {} frames lost ({:.4f} %), resident memory "
-      "{:+.2f} MiB",
-      soak.trial.seconds, soak.trial.offered_pps / kMillion, soak.trial.lost, soak.trial.generated,
-      soak.trial.loss_ratio() * 100, grown_bytes / kMegabyte);
-  if (soak.frames_missing) text += fmt::format(", {} packet buffers missing", *soak.frames_missing);
-  return text + fate_of_cpu(soak);
+std::string delay_section(const ForwardResults& results, const ScenarioResult& scenario) {
+  return fmt::format("{}\n\n{}{}\n\n", heading(scenario), delay_markdown(scenario, results.duts),
+                     verified(scenario));
 }
 
 // What is wrong with single devices: those that could not be measured first.
@@ -334,8 +305,7 @@ std::string forward_text(const ForwardResults& results) {
   std::string text;
   for (const ScenarioResult& scenario : results.scenarios) {
     if (has_delay_curves(scenario)) {
-      text += fmt::format("{}\n{}{}\n\n", heading(scenario), delay_markdown(scenario, results.duts),
-                          verified(scenario));
+      text += delay_section(results, scenario);
       continue;
     }
     std::vector<control::TextTable::Column> columns;
@@ -366,8 +336,7 @@ std::string forward_markdown(const ForwardResults& results, const std::string& p
   if (!plot.empty()) text += fmt::format("![Forwarding]({})\n\n", plot);
   for (const ScenarioResult& scenario : results.scenarios) {
     if (has_delay_curves(scenario)) {
-      text += fmt::format("## {}\n\n{}{}\n\n", heading(scenario),
-                          delay_markdown(scenario, results.duts), verified(scenario));
+      text += "## " + delay_section(results, scenario);
       continue;
     }
     const Cells titles = titles_of(results, scenario);

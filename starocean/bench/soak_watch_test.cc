@@ -6,6 +6,8 @@
 #include <chrono>
 #include <thread>
 
+#include "starocean/bench/forward_report.h"
+
 namespace starocean::bench {
 namespace {
 
@@ -59,6 +61,24 @@ TEST(SoakWatch, WithoutALookInBetweenTheLastSaysAll) {
   SoakWatch watch;
   const auto classes = watch.finish(at_ms(10), 10, 7, {});
   EXPECT_EQ(sum_lost(classes), 3u);
+}
+
+TEST(SoakText, SaysWhatWasLostWhileTheCpuWasThereAndWhileNot) {
+  Soak soak;
+  soak.trial.seconds = 3600;
+  soak.trial.offered_pps = 626'000;
+  soak.trial.generated = 1'000'000;
+  soak.trial.lost = 100;
+  soak.frames_missing = 0;
+  soak.absences = {.count = 7, .sum_ns = 30 * kNsPerMs, .longest_ns = 12'300'000};
+  soak.by_absence = {{.least_absence_ns = 0, .seconds = 3500, .lost = 4},
+                     {.least_absence_ns = 5 * kNsPerMs, .seconds = 0, .lost = 0},
+                     {.least_absence_ns = 10 * kNsPerMs, .seconds = 2, .lost = 96}};
+  EXPECT_EQ(soak_text(soak),
+            "3600 s at 80 % of PDR, 0.626 Mpps: 100 of 1000000 frames lost (0.0100 %), resident "
+            "memory +0.00 MiB, 0 packet buffers missing; the forwarder's CPU was away for 1 ms and "
+            "more 7 times, 30 ms in all, 12.3 ms at most; 4 frames lost in the 3500 seconds in "
+            "which it was not, 96 in 2 with one of 10 ms and more");
 }
 
 TEST(AbsenceWatch, WhatLastsIsNotedInOrder) {

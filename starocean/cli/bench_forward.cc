@@ -261,7 +261,8 @@ void add_options(CLI::App& command, ForwardWords& words) {
       .add_option("--soak", options.measures.soak_seconds,
                   "At the end of a turn, so long at 80 % of PDR: loss, memory, packet buffers")
       ->type_name("SECONDS")
-      ->check(CLI::Range(1.0, 86400.0), "");
+      ->check(CLI::Range(1.0, 86400.0), "")
+      ->excludes("--delay-at");
   command.add_flag("--quick", words.quick, "A test of the instrument, in seconds; no result");
 }
 
