@@ -37,6 +37,7 @@ std::vector<SoakClass> SoakWatch::finish(uint64_t now_ns, uint64_t generated, ui
     looks_[i - 1].missing = std::min(looks_[i - 1].missing, looks_[i].missing);
   }
   std::vector<SoakClass> classes;
+  classes.reserve(kSoakClassesNs.size());
   for (const uint64_t least_ns : kSoakClassesNs) classes.push_back({.least_absence_ns = least_ns});
   classes[0].lost = looks_[0].missing;
   for (size_t i = 1; i < looks_.size(); ++i) {
