@@ -4,7 +4,8 @@
 #include <map>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+
+#include "starocean/bench/forward_report.h"
 
 namespace starocean::bench {
 namespace {
@@ -164,11 +165,7 @@ std::string delay_markdown(const ScenarioResult& result, const std::vector<DutIn
             table(curves, "ratio");
     for (const DelayRatio& pair : ratios) {
       text += fmt::format("| {} : {} |", pair.ours, pair.peer);
-      for (const Spread& spread : pair.p99) {
-        text += spread.count == 0 ? " – |"
-                                  : fmt::format(" {:.2f} ({:.2f}–{:.2f}) |", spread.median,
-                                                spread.least, spread.most);
-      }
+      for (const Spread& spread : pair.p99) text += fmt::format(" {} |", ratio_text(spread));
       text += "\n";
     }
     text += "\n";

@@ -102,6 +102,8 @@ TEST(ForwardDelay, ReportShowsThemInsteadOfRates) {
   const std::string script = gnuplot_script(results, "svg", "x.svg");
   EXPECT_NE(script.find("400 40.00 20.00 60.00 160.00 80.00 240.00\n"), std::string::npos)
       << script;
+  EXPECT_NE(gnuplot_script(results, "svg", "a{b}.svg").find("set output \"a{b}.svg\"\n"),
+            std::string::npos);
   EXPECT_EQ(forward_json(results)["scenarios"][0]["turns"][0]["delay_at_rates"].size(), 2u);
 }
 

@@ -110,13 +110,13 @@ Status draw(const ForwardResults& results, const std::string& base, const std::s
 
 std::string gnuplot_script(const ForwardResults& results, const std::string& terminal,
                            const std::string& file) {
-  const std::string head =
-      fmt::format("set terminal {} noenhanced size {{}},480 background 'white'\nset output {}\n",
-                  terminal, quoted(file));
+  const auto head = [&](int width) {
+    return fmt::format("set terminal {} noenhanced size {},480 background 'white'\nset output {}\n",
+                       terminal, width, quoted(file));
+  };
   const std::string delay = results.scenarios.empty() ? "" : delay_plot(results.scenarios.front());
   if (!delay.empty()) {
-    return fmt::format(fmt::runtime(head), 1500) + "set multiplot layout 1,2\n" + delay +
-           "unset multiplot\n";
+    return head(1500) + "set multiplot layout 1,2\n" + delay + "unset multiplot\n";
   }
   bool anything = false;
   for (const ScenarioResult& scenario : results.scenarios) {
@@ -126,9 +126,8 @@ std::string gnuplot_script(const ForwardResults& results, const std::string& ter
   }
   if (!anything) return "";
   const std::string second = growth(results);
-  return fmt::format(fmt::runtime(head), second.empty() ? 900 : 1500) +
-         (second.empty() ? "" : "set multiplot layout 1,2\n") + bars(results.scenarios.front()) +
-         second + (second.empty() ? "" : "unset multiplot\n");
+  return head(second.empty() ? 900 : 1500) + (second.empty() ? "" : "set multiplot layout 1,2\n") +
+         bars(results.scenarios.front()) + second + (second.empty() ? "" : "unset multiplot\n");
 }
 
 Result<Written> write_report(const ForwardResults& results, const std::string& directory,

@@ -20,6 +20,8 @@ std::string forward_text(const ForwardResults& results);
 std::string forward_markdown(const ForwardResults& results, const std::string& plot);
 // One line about a finished turn: "PDR 1.234 Mpps, NDR …".
 std::string turn_text(const Turn& turn);
+// Of a ratio: "1.15 (1.04–1.94)", or "–" for none.
+std::string ratio_text(const Spread& spread);
 // What an hour or so showed, in one line: loss, memory, and how much of it was lost while the CPU was away.
 std::string soak_text(const Soak& soak);
 // A program for gnuplot that draws into `file`; `terminal` is "svg" or "pngcairo". Empty if there is nothing to draw.

@@ -98,6 +98,11 @@ struct Soak {
   AbsenceSums absences;                   // of that CPU
 };
 
+// A trial of delay is made again, so often at most, where the hypervisor took more than this of the time, of both CPUs together.
+// /proc/stat counts in 10 ms: one tick in a second may be next to nothing.
+inline constexpr double kQuietStolenShare = 0.015;
+inline constexpr uint32_t kMostDelayRepeats = 5;
+
 // What is done in one set-up.
 struct Measures {
   bool flood = true;

@@ -25,11 +25,6 @@ std::string mpps(const Spread& spread) {
                      spread.most / kMillion);
 }
 
-std::string ratio(const Spread& spread) {
-  if (spread.count == 0) return kNothing;
-  return fmt::format("{:.2f} ({:.2f}–{:.2f})", spread.median, spread.least, spread.most);
-}
-
 std::string microseconds(const Spread& p50, const Spread& p99) {
   if (p50.count == 0) return kNothing;
   return fmt::format("{:.0f} / {:.0f}", p50.median / kUs, p99.median / kUs);
@@ -76,17 +71,17 @@ Cells cells_of(const Summary& summary, bool first) {
                  mpps(summary.flood),
                  mpps(summary.pdr),
                  mpps(summary.ndr),
-                 ratio(summary.pdr_to_peer),
-                 ratio(summary.flood_to_peer),
+                 ratio_text(summary.pdr_to_peer),
+                 ratio_text(summary.flood_to_peer),
                  microseconds(summary.delay_half_p50_ns, summary.delay_half_p99_ns),
                  microseconds(summary.delay_peer_half_p50_ns, summary.delay_peer_half_p99_ns),
-                 ratio(summary.delay_peer_half_p99_to_peer),
+                 ratio_text(summary.delay_peer_half_p99_to_peer),
                  microseconds(summary.delay_common_p50_ns, summary.delay_common_p99_ns),
                  cpu(summary.cpu_s_per_million),
                  calls(summary.system_calls_per_packet)};
   if (first) return cells;
-  cells.push_back(ratio(summary.pdr_to_first));
-  cells.push_back(ratio(summary.flood_to_first));
+  cells.push_back(ratio_text(summary.pdr_to_first));
+  cells.push_back(ratio_text(summary.flood_to_first));
   return cells;
 }
 
@@ -216,10 +211,11 @@ void append_delay_repeats(const ScenarioResult& scenario, Cells& lines) {
   uint32_t repeats = 0;
   for (const Turn& turn : scenario.turns) repeats += turn.delay_repeats;
   if (repeats == 0) return;
-  lines.push_back(fmt::format(
-      "{}: {} trials of delay were made again, since the hypervisor had taken 1.5 % and more of "
-      "the two CPUs' time",
-      scenario.scenario.label, repeats));
+  lines.push_back(
+      fmt::format("{}: {} trials of delay were made again, since the hypervisor had taken more "
+                  "than {:.1f} % of "
+                  "the two CPUs' time",
+                  scenario.scenario.label, repeats, kQuietStolenShare * 100));
 }
 
 void append_shares(const ScenarioResult& scenario, Cells& lines) {
@@ -279,6 +275,11 @@ std::string settings_text(const Settings& settings) {
 }
 
 }  // namespace
+
+std::string ratio_text(const Spread& spread) {
+  if (spread.count == 0) return kNothing;
+  return fmt::format("{:.2f} ({:.2f}–{:.2f})", spread.median, spread.least, spread.most);
+}
 
 std::string turn_text(const Turn& turn) {
   Cells parts;

@@ -21,9 +21,6 @@ constexpr double kLaterFactor = 1.04;
 constexpr double kNdrOfPdr = 0.9;
 constexpr double kVeryMany = 1e-9;
 constexpr double kSoakOfPdr = 0.8;
-// Of a trial's time, on both CPUs together. /proc/stat counts in 10 ms: one tick in a second may be next to nothing.
-constexpr double kQuietStolenShare = 0.015;
-constexpr uint32_t kMostDelayRepeats = 5;
 
 // All that lives during a turn, in the order in which it has to be made.
 class TurnRun {

@@ -112,10 +112,14 @@ Settings describe_method(const ForwardOptions& options) {
       {"NDR", "no loss"},
       {"loss", "of all frames generated: those that the ring of in0 refused are lost too"},
       {"delay",
-       "from sending to sink0's driver; at half of the own PDR, from the second repetition on at "
-       "half of what the best peer's was in the one before, and at 200 kpps for all, but for what "
-       "AF_XDP sends; again, five times at most, where the hypervisor took 1.5 % and more of the "
-       "two CPUs' time"},
+       fmt::format(
+           "from sending to sink0's driver; at half of the own PDR, from the second repetition on "
+           "at half of what the best peer's was in the one before, and at 200 kpps for all, but "
+           "for "
+           "what AF_XDP sends; again, {} times at most, where the hypervisor took more than {:.1f} "
+           "% "
+           "of the two CPUs' time",
+           kMostDelayRepeats, kQuietStolenShare * 100)},
       {"repetitions", fmt::format("{}, devices and scenarios interleaved, another device first "
                                   "each time, each with a new set-up",
                                   options.pairs)},

@@ -10,7 +10,6 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -33,8 +32,8 @@ class SoakWatch {
   // Whether a second has gone by since the last look.
   bool due(uint64_t now_ns) const;
   void look(uint64_t now_ns, uint64_t generated, uint64_t received);
-  // The last look, when nothing is on its way any more, and the classes, one for each of kSoakClassesNs. An absence that began
-  // up to kSettleNs before a second counts for it, too: rings run over at its end.
+  // The last look, when nothing is on its way any more, and the classes, one for each of kSoakClassesNs. `absences` are in
+  // the order of time. One that ended up to kSettleNs before a second counts for it, too: rings run over at its end.
   std::vector<SoakClass> finish(uint64_t now_ns, uint64_t generated, uint64_t received,
                                 std::span<const Absence> absences);
 
