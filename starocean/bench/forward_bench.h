@@ -31,9 +31,9 @@ struct ForwardOptions {
   double trial_seconds = 2;
   double loss_ratio = 0.001;
   double precision = 0.01;
-  uint32_t votes = 3;        // trials by which a load is judged, at most
-  uint32_t max_trials = 60;  // of one search
-  bool random_order = true;  // of flows
+  uint32_t votes = 3;         // trials by which a load is judged, at most
+  uint32_t max_trials = 60;   // of one search
+  bool random_order = false;  // of flows; else in turn
   Placement placement;
   int receive_cpu = -1;        // -1: by kind, see forward_turn.h
   double forwarder_share = 1;  // of its CPU, see cpu_thief.h

@@ -99,7 +99,10 @@ Settings describe_method(const ForwardOptions& options) {
            "{} µs while delay is measured, but for what AF_XDP sends; placement is counted per "
            "trial",
            kPollIntervalNs / 1000, kDelayPollIntervalNs / 1000)},
-      {"flows", options.random_order ? "at random" : "in turn"},
+      {"flows", options.random_order
+                    ? "at random"
+                    : "in turn: each comes again when all others have been; generator and checker "
+                      "find theirs side by side"},
       {"MAC addresses", "half as many on each side as there are flows, taught both ways before"},
       {"routers",
        "are sent frames from one neighbour to half as many IPv4 destinations as there are flows "

@@ -34,7 +34,7 @@ void ask_to_stop(int) {
 struct ForwardWords {
   std::vector<std::string> duts;
   std::vector<std::string> scenarios = {"64@1k"};
-  std::string order = "random";
+  std::string order = "turn";
   double loss_percent = 0.1;
   double precision_percent = 1;
   double share_percent = 100;

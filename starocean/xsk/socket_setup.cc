@@ -126,7 +126,7 @@ Status XskSocket::try_bind(bool zero_copy, FramePool* pool) {
                                            (options_.multi_buffer ? XDP_USE_SG : 0));
   const int lender = umem_.lender(flags);
   if (lender < 0) {
-    if (Status registered = umem_.register_on(fd_); !registered) return registered;
+    if (Status registered = umem_.register_on(fd_, zero_copy); !registered) return registered;
   }
   if (Status sized = set_sizes(); !sized) return sized;
   if (Status mapped = map_rings(); !mapped) return mapped;

@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include "starocean/base/regions.h"
-#include "starocean/xsk/uapi.h"
 
 namespace starocean::xsk {
 namespace {
@@ -176,13 +175,14 @@ void Umem::return_tag(OwnerTag tag) {
   tags_used_[tag] = false;
 }
 
-Status Umem::register_on(int socket_fd) const {
+Status Umem::register_on(int socket_fd, bool zero_copy) const {
   // Only the members of Linux 5.4's struct xdp_umem_reg and flags; later ones are for TX metadata.
   xdp_umem_reg registration{};
   registration.addr = reinterpret_cast<uint64_t>(base_);
   registration.len = frame_area_bytes();
   registration.chunk_size = frame_size();
   registration.headroom = options_.headroom_bytes;
+  registration.flags = zero_copy ? 0 : XDP_UMEM_UNALIGNED_CHUNK_FLAG;
   if (setsockopt(socket_fd, SOL_XDP, XDP_UMEM_REG, &registration, sizeof registration) != 0) {
     const int error = errno;
     return fail_system("cannot register the packet memory with the kernel", error,

@@ -32,6 +32,7 @@
 #include "starocean/base/cpu.h"
 #include "starocean/base/result.h"
 #include "starocean/xsk/frame.h"
+#include "starocean/xsk/uapi.h"
 
 namespace starocean::xsk {
 
@@ -84,15 +85,18 @@ class Umem {
     SO_DCHECK(frame < frames(), "frame index out of range");
     return base_ + (size_t{frame} << frame_shift_);
   }
-  // Descriptor addresses of the kernel are byte offsets into the UMEM.
+  // Descriptor addresses of the kernel are byte offsets into the UMEM, for which address() has one form and the kernel
+  // two: of a frame that it received under an unaligned registration (see register_on) the upper 16 bits are the
+  // packet's offset (if_xdp.h, XSK_UNALIGNED_BUF_OFFSET_SHIFT). frame_of() and offset_of() take both.
   uint64_t address(FrameIndex frame, uint32_t offset_bytes) const {
     return (uint64_t{frame} << frame_shift_) + offset_bytes;
   }
   FrameIndex frame_of(uint64_t address) const {
-    return static_cast<FrameIndex>(address >> frame_shift_);
+    return static_cast<FrameIndex>((address & XSK_UNALIGNED_BUF_ADDR_MASK) >> frame_shift_);
   }
   uint16_t offset_of(uint64_t address) const {
-    return static_cast<uint16_t>(address & (frame_size() - 1));
+    return static_cast<uint16_t>((address & (frame_size() - 1)) +
+                                 (address >> XSK_UNALIGNED_BUF_OFFSET_SHIFT));
   }
 
   // Books: the frame goes from `from` to `to`. Debug builds abort when it was elsewhere. Only the frame's
@@ -122,8 +126,11 @@ class Umem {
   Result<OwnerTag> take_tag();
   void return_tag(OwnerTag tag);
 
-  // Registers the frames on a socket (XDP_UMEM_REG).
-  Status register_on(int socket_fd) const;
+  // Registers the frames on a socket (XDP_UMEM_REG) that will be bound in zero-copy or in copy mode. For copy mode as
+  // unaligned chunks, although ours are aligned: the kernel then describes whatever frame comes next with the
+  // description that it used last (a stack, xsk_buff_pool.c: xp_alloc, xp_release), which is in its cache, and not
+  // with one per frame, of which each has left the cache when its turn comes.
+  Status register_on(int socket_fd, bool zero_copy) const;
   // Bound sockets, any of which lends its registration to the next one with the same bind flags.
   int lender(uint16_t bind_flags) const;
   void add_lender(uint16_t bind_flags, int socket_fd);

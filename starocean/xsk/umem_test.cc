@@ -25,6 +25,20 @@ TEST(Umem, FramesAndArraysShareOneMapping) {
   for (const uint32_t value : *array) EXPECT_EQ(value, 0u);
 }
 
+// Of frames received under an unaligned registration: xsk_buff_pool.h, xp_get_handle.
+TEST(Umem, TakesTheOffsetFromTheUpperBitsToo) {
+  for (const uint32_t size : {2048u, 4096u}) {
+    auto umem =
+        Umem::create({.frames = 64, .frame_size_bytes = size, .hugepages = HugePages::kNone});
+    ASSERT_TRUE(umem);
+    for (FrameIndex frame = 0; frame < 64; ++frame) {
+      const uint64_t address = (*umem)->address(frame, 0) | uint64_t{256} << 48;
+      EXPECT_EQ((*umem)->frame_of(address), frame);
+      EXPECT_EQ((*umem)->offset_of(address), 256);
+    }
+  }
+}
+
 TEST(Umem, AddressesAndFramesAreInverse) {
   for (const uint32_t size : {2048u, 4096u}) {
     auto umem = Umem::create({.frames = 64,
