@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr uint64_t kStartMs = 15'000;
-constexpr uint64_t kFrames = 32768;
+constexpr uint64_t kFrames = 65536;
 constexpr uint64_t kFramesPerRingEntry = 4;  // two fill rings full, and as much again on its way
 constexpr uint64_t kLeastMacs = 16384;
 constexpr uint64_t kMostMacs = 1 << 20;  // what the configuration allows

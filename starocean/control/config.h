@@ -104,9 +104,9 @@ struct MemoryConfig : Origin {
 // Descriptors in the four rings of each queue: powers of two, as the kernel demands
 // (Documentation/networking/af_xdp.rst, "Rings").
 struct RingSizes {
-  uint32_t rx = 4096;
+  uint32_t rx = 16384;
   uint32_t tx = 2048;
-  uint32_t fill = 4096;
+  uint32_t fill = 16384;
   uint32_t completion = 2048;
 
   bool operator==(const RingSizes&) const = default;

@@ -80,9 +80,9 @@ constexpr SchemaKey ring(std::string_view key, std::string_view help, std::strin
 }
 
 constexpr auto kRingKeys = std::to_array<SchemaKey>({
-    ring("rx", "Descriptors in each receive ring.", "4096"),
+    ring("rx", "Descriptors in each receive ring.", "16384"),
     ring("tx", "Descriptors in each transmit ring.", "2048"),
-    ring("fill", "Descriptors in each fill ring: frames waiting to be received into.", "4096"),
+    ring("fill", "Descriptors in each fill ring: frames waiting to be received into.", "16384"),
     ring("completion", "Descriptors in each completion ring: frames that were sent.", "2048"),
 });
 constexpr SchemaObject kRings{"the rings of an interface", kRingKeys};

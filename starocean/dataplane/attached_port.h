@@ -39,7 +39,7 @@ struct PortOptions {
   std::optional<uint32_t> queues = {};  // none: all that the device has
   xsk::AttachMode attach = xsk::AttachMode::kAuto;
   xsk::ZeroCopy zero_copy = xsk::ZeroCopy::kAuto;
-  uint32_t rx_ring = 4096, tx_ring = 2048, fill_ring = 4096, completion_ring = 2048;
+  uint32_t rx_ring = 16384, tx_ring = 2048, fill_ring = 16384, completion_ring = 2048;
   // kAuto: on drivers whose peer is a Linux host that leaves checksums to hardware that never comes.
   FinishChecksums finish_checksums = FinishChecksums::kAuto;
   bool busy_poll = false;
