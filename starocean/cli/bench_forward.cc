@@ -259,7 +259,8 @@ void add_options(CLI::App& command, ForwardWords& words) {
                    "Leave out the search for the rate without any loss: half of the time");
   command
       .add_option("--soak", options.measures.soak_seconds,
-                  "At the end of a turn, so long at 80 % of PDR: loss, memory, packet buffers")
+                  "At the end of a turn, so long at 80 % of PDR, the least of six searches:\nloss, "
+                  "memory, packet buffers")
       ->type_name("SECONDS")
       ->check(CLI::Range(1.0, 86400.0), "")
       ->excludes("--delay-at");

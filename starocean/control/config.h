@@ -281,13 +281,14 @@ Result<Config> parse_config(std::string_view yaml_text, std::string_view file_na
 // Reads `path` (at most kMaxYamlBytes of it) and parses it.
 Result<Config> load_config(const std::string& path);
 
-// What a worker has in hand besides rings: a batch of 64 being received, one being processed, and
-// two handed over to or from another worker.
+// What a worker keeps of its queue's fill ring full in any case, and what it has in hand besides rings: those of
+// dataplane/fill_depth.h, which says why (this layer does not know that one; engine_options.cc sees that they agree).
+inline constexpr uint32_t kFillFramesInAnyCase = 4096;
 inline constexpr uint32_t kFramesInHandPerWorker = 256;
 
-// How many frames the rings and workers need so that none starves: per queue a full fill ring and a
-// full tx ring, per worker kFramesInHandPerWorker. `queues` has one number per entry of
-// config.interfaces: the queues that it will really use.
+// How many frames the rings and workers need so that none starves: per queue a full tx ring and of the fill ring at most
+// kFillFramesInAnyCase, per worker kFramesInHandPerWorker. `queues` has one number per entry of config.interfaces: the
+// queues that it will really use.
 uint64_t frames_needed(const Config& config, std::span<const uint32_t> queues);
 // Refuses a memory.frames below frames_needed. For the moment when the devices are known;
 // check_summary asks it with the numbers in the file, an "all" counted as one queue.

@@ -109,7 +109,7 @@ uint64_t frames_needed(const Config& config, std::span<const uint32_t> queues) {
   uint64_t needed = config.workers.count() * kFramesInHandPerWorker;
   for (size_t i = 0; i < queues.size(); ++i) {
     const RingSizes& rings = config.interfaces[i].rings;
-    needed += uint64_t{queues[i]} * (rings.fill + rings.tx);
+    needed += uint64_t{queues[i]} * (std::min(rings.fill, kFillFramesInAnyCase) + rings.tx);
   }
   return needed;
 }

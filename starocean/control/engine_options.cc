@@ -1,6 +1,11 @@
 #include "starocean/control/engine_options.h"
 
+#include "starocean/dataplane/fill_depth.h"
+
 namespace starocean::control {
+
+static_assert(kFillFramesInAnyCase == dataplane::FillDepth::kCalmFrames);
+static_assert(kFramesInHandPerWorker == dataplane::FillDepth::kInHandFrames);
 
 dataplane::EngineOptions engine_options(const Config& config) {
   dataplane::EngineOptions options;

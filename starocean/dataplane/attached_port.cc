@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "starocean/base/log.h"
+#include "starocean/dataplane/fill_depth.h"
 #include "starocean/dataplane/packet.h"
 
 namespace starocean::dataplane {
@@ -139,6 +140,7 @@ Status AttachedPort::open_queues(PortId id, const PortOptions& options,
     socket_options.rx_size = options.rx_ring;
     socket_options.tx_size = options.tx_ring;
     socket_options.fill_size = options.fill_ring;
+    socket_options.fill_level = FillDepth::calm_level(options.fill_ring);
     socket_options.completion_size = options.completion_ring;
     socket_options.zero_copy = options.zero_copy;
     socket_options.multi_buffer = multi_buffer_;

@@ -99,17 +99,18 @@ SO_DECLARE_COUNTERS(PortCounter, kPortCounters, SO_PORT_COUNTERS)
 
 SO_DECLARE_COUNTERS(QueueCounter, kQueueCounters, SO_QUEUE_COUNTERS)
 
-#define SO_WORKER_COUNTERS(X)                                                 \
-  X(turns, "turns", "passes of the worker loop")                              \
-  X(busy_turns, "turns", "of these, with at least one packet")                \
-  X(packets, "packets", "processed by this worker")                           \
-  X(sleeps, "events", "times the worker blocked for want of work")            \
-  X(lost_wakeups, "events", "times it slept on over work: this is a defect")  \
-  X(system_calls, "calls", "system calls made by the worker, all kinds")      \
-  X(handoff_out, "packets", "handed to another worker for transmission")      \
-  X(handoff_in, "packets", "taken over from another worker for transmission") \
-  X(wakes_sent, "calls", "times this worker woke another")                    \
-  X(hand_overs, "events", "times it let its transmitting thread run (`io`)")  \
+#define SO_WORKER_COUNTERS(X)                                                                \
+  X(turns, "turns", "passes of the worker loop")                                             \
+  X(busy_turns, "turns", "of these, with at least one packet")                               \
+  X(packets, "packets", "processed by this worker")                                          \
+  X(sleeps, "events", "times the worker blocked for want of work")                           \
+  X(late_turns, "turns", "begun too late for a fill ring, which is empty: its CPU was away") \
+  X(lost_wakeups, "events", "times it slept on over work: this is a defect")                 \
+  X(system_calls, "calls", "system calls made by the worker, all kinds")                     \
+  X(handoff_out, "packets", "handed to another worker for transmission")                     \
+  X(handoff_in, "packets", "taken over from another worker for transmission")                \
+  X(wakes_sent, "calls", "times this worker woke another")                                   \
+  X(hand_overs, "events", "times it let its transmitting thread run (`io`)")                 \
   X(snapshots, "events", "configurations adopted")
 
 SO_DECLARE_COUNTERS(WorkerCounter, kWorkerCounters, SO_WORKER_COUNTERS)

@@ -118,7 +118,47 @@ void Worker::adopt(const Snapshot& snapshot) {
   for (const PortQueue* queue : queues_) {
     watched_.push_back({.fd = queue->socket->fd(), .events = POLLIN, .revents = 0});
   }
+  count_spare_frames(snapshot);
+  set_fill_levels();
   counters_.add(WorkerCounter::snapshots);
+}
+
+void Worker::count_spare_frames(const Snapshot& snapshot) {
+  uint64_t needed = snapshot.worker_queues.size() * FillDepth::kInHandFrames;
+  all_queues_ = 0;
+  for (const auto& queues : snapshot.worker_queues) {
+    all_queues_ += queues.size();
+    for (const PortQueue* queue : queues) {
+      const xsk::XskOptions& rings = queue->socket->options();
+      needed += FillDepth::frames_needed(rings.fill_size, rings.tx_size);
+    }
+  }
+  const uint64_t frames = pool_.umem().frames();
+  spare_frames_ = frames > needed ? frames - needed : 0;
+}
+
+void Worker::set_fill_levels() {
+  for (PortQueue* queue : queues_) {
+    const uint32_t size = queue->socket->options().fill_size;
+    queue->socket->set_fill_level(fill_depth_.is_deep()
+                                      ? FillDepth::deep_level(size, spare_frames_, all_queues_)
+                                      : FillDepth::calm_level(size));
+  }
+}
+
+// The CPU may have been taken away meanwhile.
+void Worker::look_after_fill_levels() {
+  const uint64_t most_packets = queues_.size() * kBatchesPerTurn * kBatchPackets;
+  if (fill_depth_.begin_turn(now_ns_, last_packets_, most_packets)) [[unlikely]] {
+    for (PortQueue* queue : queues_) {
+      if (!queue->socket->fill_is_empty()) continue;
+      counters_.add(WorkerCounter::late_turns);
+      if (fill_depth_.deepen(now_ns_)) set_fill_levels();
+      return;
+    }
+  }
+  if (fill_depth_.relax(now_ns_)) [[unlikely]]
+    set_fill_levels();
 }
 
 uint32_t Worker::turn() {
@@ -128,6 +168,7 @@ uint32_t Worker::turn() {
     wishes_lanes_.store(true, std::memory_order_relaxed);
     egress_.wake_control();
   }
+  look_after_fill_levels();
   const bool scarce = starving_ || pool_.scarce();
   starving_ = false;
   for (PortQueue* queue : queues_) {

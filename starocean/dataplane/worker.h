@@ -22,6 +22,7 @@
 #include "starocean/base/ids.h"
 #include "starocean/dataplane/counters.h"
 #include "starocean/dataplane/egress.h"
+#include "starocean/dataplane/fill_depth.h"
 #include "starocean/dataplane/handoff_mesh.h"
 #include "starocean/dataplane/l2_switch.h"
 #include "starocean/dataplane/packet.h"
@@ -83,6 +84,9 @@ class Worker {
  private:
   void run();
   void adopt(const Snapshot& snapshot);
+  void count_spare_frames(const Snapshot& snapshot);
+  void set_fill_levels();
+  void look_after_fill_levels();
   // One pass over all queues and rings; returns the packets found.
   uint32_t turn();
   uint32_t receive_from(PortQueue& queue);
@@ -113,7 +117,10 @@ class Worker {
   uint32_t looks_in_vain_ = 0;
   uint64_t spin_ns_ = 0;  // see kLeastSpinNs in worker.cc
   bool transmit_pending_ = false;
-  bool starving_ = false;  // a fill ring could not be topped up: no frames
+  FillDepth fill_depth_;
+  uint64_t spare_frames_ = 0;  // see FillDepth::deep_level
+  size_t all_queues_ = 0;      // of all workers
+  bool starving_ = false;      // a fill ring could not be topped up: no frames
   Batch batch_;
   // Between switch and router, and back; empty between two batches.
   RoutedBatch to_router_, from_linux_;

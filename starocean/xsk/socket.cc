@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "starocean/base/check.h"
 #include "starocean/base/clock.h"
 
 namespace starocean::xsk {
@@ -43,7 +44,7 @@ uint32_t XskSocket::reap(FramePool& pool) {
 
 uint32_t XskSocket::refill(FramePool& pool) {
   // In batches: asking for a few descriptors at a time would read the kernel's index each time.
-  const uint32_t room = fill_.room(kSlabFrames);
+  const uint32_t room = fill_room(kSlabFrames);
   uint32_t missing = 0;
   if (room >= kSlabFrames) {
     const uint32_t pushed = top_up(pool);
@@ -55,8 +56,21 @@ uint32_t XskSocket::refill(FramePool& pool) {
   return missing;
 }
 
+void XskSocket::set_fill_level(uint32_t descriptors) {
+  SO_CHECK(descriptors >= std::min(kSlabFrames, fill_.size()) && descriptors <= fill_.size(),
+           "a fill level that the ring does not have");
+  fill_level_ = descriptors;
+}
+
+// Below the level, at least `wanted` if there are that many.
+uint32_t XskSocket::fill_room(uint32_t wanted) {
+  const uint32_t kept_empty = fill_.size() - fill_level_;
+  const uint32_t room = fill_.room(wanted + kept_empty);
+  return room > kept_empty ? room - kept_empty : 0;
+}
+
 uint32_t XskSocket::top_up(FramePool& pool) {
-  const uint32_t room = fill_.room(1);
+  const uint32_t room = fill_room(1);
   uint32_t pushed = 0;
   while (pushed < room) {
     Frame frame = pool.take();

@@ -39,6 +39,7 @@ struct XskOptions {
   uint32_t tx_size = 2048;
   uint32_t fill_size = 2048;        // at least rx_size, or the receive ring can never be full
   uint32_t completion_size = 2048;  // at least tx_size, or transmission stalls on it
+  uint32_t fill_level = 0;          // see set_fill_level(); 0: all of fill_size
   ZeroCopy zero_copy = ZeroCopy::kAuto;
   bool need_wakeup = true;    // XDP_USE_NEED_WAKEUP
   bool multi_buffer = false;  // XDP_USE_SG, Linux 6.6; the XDP program must be xdp.frags
@@ -77,6 +78,13 @@ class XskSocket {
   // Tops up the fill ring from the pool, and tells a kernel that waits for it; returns the descriptors
   // that stay empty for want of frames.
   uint32_t refill(FramePool& pool);
+  // refill() tops up to so many descriptors, at most fill_size and at least 64, and not the whole ring: the fewer frames
+  // take turns, the more of them are in the caches, and the less can arrive between two calls. A lower level is reached
+  // as the kernel uses the frames beyond it.
+  void set_fill_level(uint32_t descriptors);
+  uint32_t fill_level() const { return fill_level_; }
+  // The kernel has nothing to receive into; reads its index.
+  bool fill_is_empty() { return fill_.pending() == 0; }
   // Takes whole packets only, up to buffers.size() buffers; returns the number of buffers. A packet
   // whose last fragment the kernel has not shown yet stays in the ring. A packet of more fragments than
   // buffers.size() would stay forever: give at least 32.
@@ -123,7 +131,10 @@ class XskSocket {
   };
 
   XskSocket(Umem& umem, const XskOptions& options)
-      : umem_(umem), options_(options), reap_at_(std::min(kReapAt, options.tx_size / 4)) {}
+      : umem_(umem),
+        options_(options),
+        reap_at_(std::min(kReapAt, options.tx_size / 4)),
+        fill_level_(options.fill_level == 0 ? options.fill_size : options.fill_level) {}
   Status create(FramePool* pool);
   Status set_sizes();
   Status map_rings();
@@ -138,6 +149,7 @@ class XskSocket {
   void take_back(FramePool& pool, OwnerTag tag);
   void set_tuning();
   void release_resources();
+  uint32_t fill_room(uint32_t wanted);
   uint32_t top_up(FramePool& pool);
   void wake_receive();
   enum class Kick { kDone, kDeviceFull, kRefused };
@@ -149,6 +161,7 @@ class XskSocket {
   XskOptions options_;
   int fd_ = -1;
   const uint32_t reap_at_;
+  uint32_t fill_level_;
   uint64_t blocked_until_ns_ = 0;  // the device was full; 0: it was not
   OwnerTag tag_ = kUserOwned;
   uint32_t ifindex_ = 0;
