@@ -171,11 +171,15 @@ static __always_inline __u64 chunk_differs(const __u64 *word, __u64 key)
 static __always_inline __u64 rest_differs(struct xdp_md *ctx, __u32 offset, __u32 len, __u64 key)
 {
 	__u64 words[CHUNK_LEN / 8] = {}, differs = 0;
+	__u32 last;
 
 	len &= CHUNK_LEN - 1;
 	if (len == 0)
 		return 0;
-	if (bpf_xdp_load_bytes(ctx, offset, words, len))
+	/* So that Linux 6.1 sees it, too: what is not 0 is at least 1. */
+	last = (len - 1) & (CHUNK_LEN - 1);
+	barrier_var(last);
+	if (bpf_xdp_load_bytes(ctx, offset, words, last + 1))
 		return 1;
 #pragma unroll
 	for (__u32 pair = 0; pair < CHUNK_LEN / PROBE_PAIR_LEN; pair++) {

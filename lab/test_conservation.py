@@ -2,10 +2,11 @@
 everything, and across every event that may lose track of a frame. (All other labs end with it too.)"""
 
 import json
+import signal
 
 import pytest
 
-from starocean_lab import traffic, wait_until
+from starocean_lab import gen, traffic, wait_until
 from starocean_lab.lab import bridge_config
 from starocean_lab.namespace import cable
 from starocean_lab.wire import BROADCAST, TEST_ETHERTYPE, frame
@@ -110,3 +111,43 @@ def test_agrees_with_what_linux_counts(lab):
         now = daemon.interface(port)["counters"]
         assert host_out == now["rx_packets"] - counted[port]["rx_packets"]
         assert host_in == now["tx_packets"] - counted[port]["tx_packets"]
+
+
+def test_what_comes_while_the_workers_are_away(lab):
+    """Stopped, as a hypervisor stops a CPU: what comes meanwhile waits in the rings. They have 4096 frames for it until
+    that was too little once, and then all 16384 of the fill ring; nothing is lost unnamed, nor out of order."""
+    daemon, (a, b) = lab.switched(2, memory={"frames": 65536}, ipv6=False)
+    a.ping(b.ipv4)
+
+    def fates():
+        queue = next(queue for queue in daemon.show("queues")["queues"] if queue["interface"] == "lan1")["counters"]
+        return queue["received"], queue["kernel_rx_dropped"]
+
+    def while_away(count):
+        """(received by the switch, dropped by the kernel, report of the receiver)"""
+        end = gen.Receiver(lab, b.namespace, b.device)
+        before = fates()
+        daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            gen.send(a.namespace, a.device, "--source-mac", a.mac, "--destination-mac", b.mac, "--count", count, "--rate", 100_000)
+        finally:
+            daemon.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: sum(fates()) >= sum(before) + count, f"{count} frames were received or dropped", 30, 0.2)
+        daemon.assert_conserved()
+        received_now, dropped = (now - then for now, then in zip(fates(), before, strict=True))
+        result = end.result()["result"]
+        assert (result["duplicates"], result["reordered"], result["corrupted"]) == (0, 0, 0)
+        assert result["received"] == received_now
+        return received_now, dropped
+
+    def late_turns():
+        return daemon.show("workers")["workers"][0]["counters"]["late_turns"]
+
+    assert while_away(4000) == (4000, 0)
+    assert late_turns() == 0
+    got, dropped = while_away(6000)
+    # Rings are topped up 64 frames at a time.
+    assert 4096 - 64 < got <= 4096 and got + dropped == 6000
+    assert late_turns() == 1
+    assert while_away(16_000) == (16_000, 0)
+    assert late_turns() == 1

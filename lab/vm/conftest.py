@@ -8,6 +8,7 @@
 All cards are virtio_net. lan1 and lan2 can do zero-copy; lan3 cannot (iommu_platform=off).
 """
 
+import contextlib
 import itertools
 import tempfile
 
@@ -97,16 +98,16 @@ class Scene:
             host.namespace.run("sh", "-c", "ip link set eth0 mtu 1500; ip neigh flush all; ip -6 neigh flush all")
 
 
-@pytest.fixture(scope="session")
-def guest():
-    """The booted machine."""
+@contextlib.contextmanager
+def booted(**options):
+    """A machine with the cards above; the lab is skipped where there can be none."""
     reason = missing()
     if reason:
         pytest.skip(reason)
     with tempfile.TemporaryDirectory(prefix=f"{reaper.PREFIX}vm-") as directory:
         undo_at_end(f"remove {directory}")
         try:
-            made = Guest(directory, _CARDS, [binary()], arguments=f"hugepages={_HUGE_PAGES}")
+            made = Guest(directory, _CARDS, [binary()], arguments=f"hugepages={_HUGE_PAGES}", **options)
         except Unavailable as error:
             pytest.skip(f"the guest's kernel cannot be had: {error}")
         try:
@@ -116,26 +117,52 @@ def guest():
 
 
 @pytest.fixture(scope="session")
-def _scene(guest):
+def guest():
+    """The booted machine."""
+    with booted() as made:
+        yield made
+
+
+@pytest.fixture(scope="session", name="whole_scene")
+def _whole_scene(guest):
     return Scene(guest)
 
 
-@pytest.fixture
-def scene(_scene, request):
-    """The three hosts and the switch's namespace, in which nothing runs yet."""
+@pytest.fixture(scope="session", name="whole_old_scene")
+def _whole_old_scene():
+    """The same on the kernel of this system's own release, Linux 6.1 on Debian 12: the oldest that starocean is for."""
+    with booted(own_kernel=True) as made:
+        yield Scene(made)
+
+
+def settled(whole, request):
+    """For one lab: nothing of the one before, and nothing left for the next."""
     try:
-        yield _scene
+        yield whole
         if not getattr(request.node, "lab_failed", False):
-            _scene.settle()
+            whole.settle()
     finally:
-        _scene.clear()
+        whole.clear()
+
+
+@pytest.fixture
+def scene(whole_scene, request):
+    """The three hosts and the switch's namespace, in which nothing runs yet."""
+    yield from settled(whole_scene, request)
+
+
+@pytest.fixture
+def old_scene(whole_old_scene, request):
+    """As `scene`, on the kernel of this system's own release."""
+    yield from settled(whole_old_scene, request)
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Adds logs, the guest's own included, to the report of a lab that failed."""
     report = (yield).get_result()
-    lab = item.funcargs.get("scene") if hasattr(item, "funcargs") else None
+    funcargs = getattr(item, "funcargs", {})
+    lab = funcargs.get("scene") or funcargs.get("old_scene")
     if not report.failed or lab is None:
         return
     item.lab_failed = True

@@ -159,6 +159,14 @@ void for_each_station(const Engine& engine, uint64_t now_ms, Visit visit) {
   }
 }
 
+// As the tables count them: going through tables of a million addresses would take its time at every scrape, under the
+// daemon's lock.
+uint32_t stations_on(const Engine& engine, PortId port) {
+  uint32_t count = 0;
+  for (const auto& [id, bridge] : engine.bridges()) count += bridge.macs->on_port(port);
+  return count;
+}
+
 }  // namespace
 
 DaemonStatus collect_status(const Engine& engine, const PortManager& ports, const std::string& node,
@@ -171,14 +179,9 @@ DaemonStatus collect_status(const Engine& engine, const PortManager& ports, cons
   status.frames = frame_status(engine);
   status.loops = loop_reports(engine, now_ms);
   status.removed_interfaces = engine.removed_counters();
-  // Only counted: a string for each, sorted, would be made under the daemon's lock at every scrape.
-  std::vector<uint32_t> stations(dataplane::kMaxPorts, 0);
-  for_each_station(engine, now_ms, [&](const auto&, const table::MacEntry& entry, uint32_t) {
-    ++stations[entry.port.index()];
-  });
   for (const auto& view : engine.ports()) {
     status.interfaces.push_back(interface_status(engine, view, ports));
-    status.interfaces.back().mac_entries = stations[view.id.index()];
+    status.interfaces.back().mac_entries = stations_on(engine, view.id);
     if (view.attached == nullptr) continue;
     for (const auto& queue : view.attached->queues()) {
       status.queues.push_back(queue_status(engine, view.options.name, *queue));

@@ -145,7 +145,7 @@ TEST(Config, EqualityLooksAtWhatIsSaid) {
   ASSERT_TRUE(moved);
   EXPECT_EQ(config, *moved);
   EXPECT_EQ(parsed("version: 1\ninterfaces: {a: }\n"),
-            parsed("version: 1\ninterfaces: {a: {device: a, queues: all, rings: {rx: 4096}}}\n"));
+            parsed("version: 1\ninterfaces: {a: {device: a, queues: all, rings: {rx: 16384}}}\n"));
   const std::pair<std::string_view, std::string_view> changes[] = {
       {"edge-a", "edge-b"},
       {"[2, 1]", "[2, 3]"},

@@ -223,8 +223,8 @@ TEST_F(EditedConfig, Modes) {
 TEST_F(EditedConfig, WhatCannotBeEditedSafelyHasNoRemedy) {
   // Not written at all, quoted, a list over several lines.
   auto survey = with_config(
-      "version: 1\nmemory: {frame_size: 2048}\ninterfaces: {lan1: {rings: {fill: 32768}}, nic0: "
-      "{rings: {fill: 32768}}}\n");
+      "version: 1\nmemory: {frame_size: 2048}\ninterfaces: {lan1: {rings: {tx: 32768}}, nic0: "
+      "{rings: {tx: 32768}}}\n");
   EXPECT_EQ(found(survey, "frames").verdict, Verdict::kFault);
   EXPECT_EQ(found(survey, "frames").remedy, "");
   survey = with_config("version: 1\nworkers:\n  cpus:\n    - 99\n");

@@ -21,12 +21,12 @@ void judge_frames(const Survey& survey, Judge& judge) {
   }
   const uint64_t needed = frames_needed(config, queues);
   if (check_frames(config, queues)) {
-    return judge.ok("frames", fmt::format("{} frames, of which rings and workers can hold {}",
+    return judge.ok("frames", fmt::format("{} frames, of which rings and workers need {}",
                                           config.memory.frames, needed));
   }
   judge.say(
       "frames", Verdict::kFault,
-      fmt::format("{} frames, but the rings of {} and the workers take {} ({}): raise `memory: "
+      fmt::format("{} frames, but the rings of {} and the workers need {} ({}): raise `memory: "
                   "frames`, or use fewer queues or smaller rings",
                   config.memory.frames, counted(config.interfaces.size(), "interface"), needed,
                   config.place(config.memory.mark_of("frames"))),

@@ -42,7 +42,8 @@ void frame_families(Exposition& out, const FrameStatus& frames) {
 void port_families(Exposition& out, const std::vector<InterfaceStatus>& ports) {
   out.family("starocean_port_up", "gauge", "1 if the interface is attached and has carrier");
   for (const auto& port : ports) out.sample(port_labels(port), port.state == "up" ? 1 : 0);
-  out.family("starocean_port_mac_entries", "gauge", "MAC addresses learned behind the interface");
+  out.family("starocean_port_mac_entries", "gauge",
+             "MAC addresses in the tables behind the interface");
   for (const auto& port : ports) out.sample(port_labels(port), port.mac_entries);
   counter_families(out, "port", dataplane::kPortCounters, ports, port_labels);
 }

@@ -82,7 +82,11 @@ constexpr SchemaKey ring(std::string_view key, std::string_view help, std::strin
 constexpr auto kRingKeys = std::to_array<SchemaKey>({
     ring("rx", "Descriptors in each receive ring.", "16384"),
     ring("tx", "Descriptors in each transmit ring.", "2048"),
-    ring("fill", "Descriptors in each fill ring: frames waiting to be received into.", "16384"),
+    ring(
+        "fill",
+        "Descriptors in each fill ring: frames waiting to be received into. 4096 are used, and all "
+        "of them once that was too few.",
+        "16384"),
     ring("completion", "Descriptors in each completion ring: frames that were sent.", "2048"),
 });
 constexpr SchemaObject kRings{"the rings of an interface", kRingKeys};
@@ -107,8 +111,8 @@ constexpr auto kMemoryKeys = std::to_array<SchemaKey>({
     {.key = "frames",
      .kind = kInteger,
      .help =
-         "Packet buffers, shared by all interfaces. Each queue needs its fill and tx ring full of "
-         "them, each worker 256.",
+         "Packet buffers, shared by all interfaces. Each queue needs its tx ring full of them and "
+         "4096 in its fill ring, each worker 256.",
      .fallback = "65536",
      .min = 512,
      .max = 4194304},

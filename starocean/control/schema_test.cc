@@ -208,7 +208,7 @@ TEST(Schema, JsonHasEveryKeyOnceAndRefusesOthers) {
   EXPECT_EQ(interface["properties"]["zerocopy"]["enum"],
             Json({"auto", "require", "off", true, false}));
   EXPECT_EQ(interface["properties"]["offload"]["enum"], Json::array({false}));
-  EXPECT_EQ(interface["properties"]["rings"]["properties"]["rx"]["default"], 4096);
+  EXPECT_EQ(interface["properties"]["rings"]["properties"]["rx"]["default"], 16384);
   EXPECT_EQ(schema["properties"]["memory"]["properties"]["frame_size"]["anyOf"][0]["enum"],
             Json({2048, 4096}));
 }

@@ -29,7 +29,8 @@ struct InterfaceStatus {
   std::string mode;  // "zero-copy", "copy", "tap" or empty: granted, not asked for
   bool multi_buffer = false;
   uint32_t queues = 0;
-  uint32_t mac_entries = 0;  // learned behind this interface
+  // Learned behind this interface; what has expired counts until it is swept, within a quarter of the ageing time.
+  uint32_t mac_entries = 0;
   PortCounterValues counters{};
 };
 

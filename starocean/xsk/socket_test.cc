@@ -72,6 +72,28 @@ TEST_F(XskSocketTest, FallsBackToCopyModeWithTheSameFrames) {
   EXPECT_EQ(free_frames(), kFrames);
 }
 
+TEST_F(XskSocketTest, KeepsTheFillRingAtItsLevel) {
+  XskOptions wanted = options();
+  wanted.fill_level = 128;
+  auto socket = XskSocket::open(*umem_, wanted, pool_.get());
+  ASSERT_TRUE(socket) << socket.error().message();
+  XskSocket& low = **socket;
+  EXPECT_EQ(low.fill_level(), 128u);
+  EXPECT_EQ(low.frames_in_receive(), 128u);
+  EXPECT_EQ(low.refill(*pool_), 0u) << "it has what it wants";
+  EXPECT_EQ(low.frames_in_receive(), 128u);
+  low.set_fill_level(kFillSize);
+  EXPECT_EQ(low.refill(*pool_), 0u);
+  EXPECT_EQ(low.frames_in_receive(), kFillSize);
+  // What is above the level stays until the kernel has used it.
+  low.set_fill_level(64);
+  EXPECT_EQ(low.refill(*pool_), 0u);
+  EXPECT_EQ(low.frames_in_receive(), kFillSize);
+  EXPECT_FALSE(low.fill_is_empty());
+  low.close(*pool_);
+  EXPECT_EQ(free_frames(), kFrames);
+}
+
 TEST_F(XskSocketTest, RefusedGivesAllFramesBack) {
   XskOptions zero_copy = options();
   zero_copy.zero_copy = ZeroCopy::kRequire;

@@ -117,6 +117,55 @@ TEST_F(XskVethTest, RingsHaveTheSizesAskedFor) {
       << refused.error().message();
 }
 
+// What the kernel receives while nobody looks is what the fill level allows; it is topped up to the level, old or new.
+TEST_F(XskVethTest, FillLevelIsWhatArrivesBetweenTwoLooks) {
+  auto socket = open({.device = "va", .fill_size = 512, .fill_level = 128});
+  ASSERT_TRUE(socket);
+  socket->refill(*pool_);
+  XdpProgram program = attach(veth_.near.ifindex, 2);
+  ASSERT_TRUE(program.set_socket(0, socket->fd()));
+  PacketSocket far(veth_.far.ifindex);
+  const auto received_of = [&](uint32_t sent) {
+    const uint64_t dropped_before = socket->kernel_statistics().rx_dropped;
+    for (uint32_t i = 0; i < sent; ++i) far.send(eth(0x88b5) + pattern(50, i));
+    std::array<RxBuffer, 32> buffers;
+    uint32_t received = 0;
+    const auto missing = [&] {
+      return sent - received - (socket->kernel_statistics().rx_dropped - dropped_before);
+    };
+    for (int tries = 0; tries < 2000 && missing() != 0; ++tries) {
+      for (uint32_t count = socket->receive(buffers); count != 0;
+           count = socket->receive(buffers)) {
+        for (uint32_t i = 0; i < count; ++i, ++received) {
+          EXPECT_EQ(bytes(buffers[i].buffer), eth(0x88b5) + pattern(50, received)) << "in order";
+          pool_->put(std::move(buffers[i].buffer.frame));
+        }
+      }
+      pollfd watched{.fd = socket->fd(), .events = POLLIN, .revents = 0};
+      poll(&watched, 1, 1);
+    }
+    EXPECT_EQ(missing(), 0u);
+    return received;
+  };
+  EXPECT_EQ(received_of(200), 128u);
+  EXPECT_TRUE(socket->fill_is_empty());
+  socket->refill(*pool_);
+  EXPECT_FALSE(socket->fill_is_empty());
+  EXPECT_EQ(received_of(200), 128u);
+  socket->set_fill_level(512);
+  socket->refill(*pool_);
+  EXPECT_EQ(received_of(200), 200u);
+  socket->set_fill_level(256);
+  socket->refill(*pool_);
+  EXPECT_EQ(socket->frames_in_receive(), 312U) << "it is above its level";
+  EXPECT_EQ(received_of(200), 200u);
+  socket->refill(*pool_);
+  EXPECT_EQ(socket->frames_in_receive(), 256U);
+  program.detach();
+  socket->close(*pool_);
+  EXPECT_EQ(free_frames(), umem_->frames());
+}
+
 // veth has no zero-copy. What is granted is told, and what must be and cannot is refused.
 TEST_F(XskVethTest, ZeroCopyIsReportedNotAssumed) {
   auto automatic = open({.device = "va", .zero_copy = ZeroCopy::kAuto});

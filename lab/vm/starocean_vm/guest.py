@@ -36,12 +36,12 @@ def missing():
 class Guest:
     """A booted machine. `cards` has one (MAC, cable, options) per network card: cards on one cable, a
     number, are joined; `options` go to QEMU's virtio-net-pci. Zero-copy needs iommu_platform=on
-    (linux: virtnet_xsk_pool_enable wants a device that does DMA through the DMA API)."""
+    (linux: virtnet_xsk_pool_enable wants a device that does DMA through the DMA API). `own_kernel`: see kernel.py."""
 
-    def __init__(self, directory, cards, programs, memory_mb=512, arguments=""):
+    def __init__(self, directory, cards, programs, memory_mb=512, arguments="", own_kernel=False):
         self.directory = pathlib.Path(directory)
         self.console_path = self.directory / "console.log"
-        image, modules = kernel.extract(self.directory / "kernel")
+        image, modules = kernel.extract(self.directory / "kernel", own_kernel)
         disk = self.directory / "initramfs.cpio"
         initramfs.build(disk, self.directory / "root", modules, programs)
         self._received = b""

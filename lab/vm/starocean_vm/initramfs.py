@@ -11,7 +11,9 @@ import subprocess
 from starocean_lab import LabError
 
 # What init loads, with all that these depend on. The rest of the cloud kernel's drivers stays behind.
-MODULES = ("virtio_net", "veth", "xsk_diag", "sch_ingress", "cls_bpf", "bridge", "8021q")
+MODULES = ("virtio_net", "veth", "sch_ingress", "cls_bpf", "bridge", "8021q")
+# Not in all kernels: built in, or (xsk_diag on Debian 12, without which `ss --xdp` says nothing) left out.
+MODULES_IF_THERE = ("virtio_pci", "virtio_console", "xsk_diag")
 # busybox has the rest. Not its shell, which would use its own `ip` and `ping` instead of these.
 PROGRAMS = ("dash", "ip", "bridge", "ss", "ethtool", "ping")
 
@@ -68,7 +70,8 @@ def build(path, root, modules_directory, programs):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(library, target)
     order = []
-    for name in MODULES:
+    there = [name for name in MODULES_IF_THERE if _files_of(name, modules_directory)]
+    for name in (*there, *MODULES):
         _add_module(name, modules_directory, root / "modules", order)
     (root / "modules/order").write_text("".join(f"{name}\n" for name in order), encoding="ascii")
     (root / "init").write_text(_INIT, encoding="ascii")
@@ -87,10 +90,14 @@ def _libraries(program):
     return re.findall(r"(/\S+) \(0x", shown)
 
 
+def _files_of(name, source):
+    return [path for path in source.rglob("*.ko*")
+            if path.name.split(".")[0].replace("-", "_") == name.replace("-", "_")]
+
+
 def _add_module(name, source, target, order):
     """Unpacks a module and, before it, what it depends on; `order` gets the names of files to load."""
-    found = [path for path in source.rglob("*.ko*")
-             if path.name.split(".")[0].replace("-", "_") == name.replace("-", "_")]
+    found = _files_of(name, source)
     if not found:
         raise LabError(f"the kernel's packages hold no module '{name}'")
     file = f"{name}.ko"

@@ -1,8 +1,9 @@
-"""The guest's kernel: Debian's cloud kernel from the backports of the next release, cached.
+"""The guest's kernel: Debian's cloud kernel from the backports of the next release, or that of this
+system's own release; cached.
 
 Nothing here names a host or a version. The mirror is the one that this system's apt uses for its own
-release; apt downloads the index of the backports into a directory of its own, checks signature and
-checksum, and leaves the system's apt as it was. Of the kernels in the index the oldest series that has
+release; apt downloads the index into a directory of its own, checks signature and checksum, and leaves
+the system's apt as it was. Of the kernels in the index of the backports the oldest series that has
 zero-copy on virtio_net *and* the transmit budget (Linux 6.18) is taken, in its newest release: it stays
 the same for long. STAROCEAN_VM_KERNEL=7.3 asks for another series.
 
@@ -50,28 +51,32 @@ def cache_directory():
     return pathlib.Path(base) / "starocean" / "vm"
 
 
-def extract(target):
-    """Unpacks the kernel into the directory `target` and returns (vmlinuz, directory of its modules)."""
-    for package in packages():
+def extract(target, own=False):
+    """Unpacks the kernel, with `own` that of this release, into the directory `target` and returns (vmlinuz, directory
+    of its modules)."""
+    for package in packages(own):
         _run("dpkg-deb", "-x", package, target)
     # Newer packages (7.3, for one) have the kernel beside its modules.
     images = [path for pattern in ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz")
               for path in pathlib.Path(target).glob(pattern)]
-    modules = list(pathlib.Path(target).glob("usr/lib/modules/*/kernel"))
+    modules = [path for usr in ("", "usr/") for path in pathlib.Path(target).glob(f"{usr}lib/modules/*/kernel")]
     if len(images) != 1 or len(modules) != 1:
         raise LabError(f"the kernel's packages hold {len(images)} kernels and {len(modules)} sets of modules "
                        "instead of one each")
     return images[0], modules[0]
 
 
-def packages():
+def packages(own):
     """Paths of the kernel's verified packages, from the cache or else downloaded."""
     if _run("dpkg", "--print-architecture").strip() != "amd64":
         raise Unavailable("only amd64 machines are emulated, and this one's programs are of another kind")
     directory = cache_directory()
+    if own:
+        record = directory / f"kernel-{_release()}.json"
+        return cached(record) or _download(record, _release(), _own)
     wanted = os.environ.get("STAROCEAN_VM_KERNEL", "")
     record = directory / f"kernel{'-' + wanted if wanted else ''}.json"
-    return cached(record) or _download(record, wanted)
+    return cached(record) or _download(record, SUITE, lambda options: _newest(options, wanted))
 
 
 def cached(record):
@@ -85,12 +90,12 @@ def cached(record):
     return [path for path, _ in paths] if paths and intact else None
 
 
-def _download(record, wanted):
+def _download(record, suite, choose):
     with tempfile.TemporaryDirectory(prefix="so-vm-kernel-") as work:
         os.chmod(work, 0o755)  # apt downloads as a user of its own
-        options = _private_apt(work)
+        options = _private_apt(work, suite)
         _run("apt-get", *options, "update", "--error-on=any")
-        name, version = _newest(options, wanted)
+        name, version = choose(options)
         described = _describe(options, f"{name}={version}")
         parts = [name, *sorted(set(_PARTS.findall(described.get("Depends", ""))))]
         entries = []
@@ -100,7 +105,7 @@ def _download(record, wanted):
             _run("apt-get", *options, "download", f"{part}={version}", cwd=work)
             [file] = pathlib.Path(work).glob(f"{part}_*.deb")
             if _sha256(file) != fields["SHA256"]:
-                raise Unavailable(f"{file.name} is not what the index of {SUITE} promises")
+                raise Unavailable(f"{file.name} is not what the index of {suite} promises")
             shutil.copyfile(file, record.parent / f"{file.name}.part")
             os.replace(record.parent / f"{file.name}.part", record.parent / file.name)
             entries.append({"file": file.name, "sha256": fields["SHA256"], "package": part,
@@ -111,11 +116,11 @@ def _download(record, wanted):
     return [record.parent / entry["file"] for entry in entries]
 
 
-def _private_apt(work):
-    """Options that make apt use the backports, from the system's mirror, and state under `work` alone."""
+def _private_apt(work, suite):
+    """Options that make apt use that suite, from the system's mirror, and state under `work` alone."""
     for directory in ("lists/partial", "cache/archives/partial"):
         os.makedirs(os.path.join(work, directory))
-    source = f"deb [signed-by={_KEYRING}] {_mirror()} {SUITE} main\n"
+    source = f"deb [signed-by={_KEYRING}] {_mirror()} {suite} main\n"
     for name, text in (("sources.list", source), ("status", ""),
                        ("apt.conf", _APT_CONFIGURATION.format(work=work))):
         pathlib.Path(work, name).write_text(text, encoding="utf-8")
@@ -126,17 +131,31 @@ def _mirror():
     """Where apt gets this system's own Debian release from."""
     if not os.path.exists(_KEYRING):
         raise Unavailable("there is no Debian archive keyring: this is not Debian")
-    release = {}
-    for line in pathlib.Path("/etc/os-release").read_text(encoding="utf-8").splitlines():
-        key, _, value = line.partition("=")
-        release[key] = value.strip('"')
     listed = _run("apt-get", "--no-release-info", "indextargets", "--format",
                   "$(CREATED_BY) $(RELEASE) $(COMPONENT) $(REPO_URI)")
     for line in sorted(set(listed.splitlines())):
         created_by, suite, component, uri = line.split(" ", 3)
-        if (created_by, suite, component) == ("Packages", release.get("VERSION_CODENAME"), "main"):
+        if (created_by, suite, component) == ("Packages", _release(), "main"):
             return uri
     raise Unavailable("apt has no source for this system's own Debian release, whose mirror could be used")
+
+
+def _release():
+    """The code name of this system's own release."""
+    for line in pathlib.Path("/etc/os-release").read_text(encoding="utf-8").splitlines():
+        key, _, value = line.partition("=")
+        if key == "VERSION_CODENAME":
+            return value.strip('"')
+    raise Unavailable("/etc/os-release names no release: this is not Debian")
+
+
+def _own(options):
+    """(name, version) of the kernel that this release installs in a virtual machine."""
+    depends = _describe(options, "linux-image-cloud-amd64").get("Depends", "")
+    match = re.match(r"(linux-image-\S+) \(= (\S+)\)", depends)
+    if not match:
+        raise Unavailable(f"linux-image-cloud-amd64 depends on '{depends}', which names no kernel")
+    return match.groups()
 
 
 def _newest(options, wanted):
