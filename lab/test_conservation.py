@@ -124,7 +124,7 @@ def test_what_comes_while_the_workers_are_away(lab):
         return queue["received"], queue["kernel_rx_dropped"]
 
     def while_away(count):
-        """(received by the switch, dropped by the kernel, report of the receiver)"""
+        """(received by the switch, dropped by the kernel)"""
         end = gen.Receiver(lab, b.namespace, b.device)
         before = fates()
         daemon.process.send_signal(signal.SIGSTOP)

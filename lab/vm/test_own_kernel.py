@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from starocean_lab import LabError, wait_until
-from starocean_vm import flood, flows, tcp_transfer
+from starocean_vm import flood, flows, talk_without_loss
 
 SIZES = {socket.AF_INET: (0, 1, 65, 1001, 1472, 1473, 40003), socket.AF_INET6: (0, 999, 1452, 1453, 9001)}
 PAYLOAD_BYTES = 2_000_000
@@ -18,14 +18,7 @@ def test_hosts_talk(old_scene, poll):
     a, b, _ = old_scene.hosts
     daemon = old_scene.switched(workers={"cpus": [0], "poll": poll})
     assert {port["mode"] for port in daemon.show("interfaces")["interfaces"]} == {"copy"}
-    for family, sizes in SIZES.items():
-        a.ping_sizes(b.address(family), sizes)
-    tcp_transfer(a, b, PAYLOAD_BYTES, socket.AF_INET)
-    tcp_transfer(b, a, PAYLOAD_BYTES, socket.AF_INET6)
-    daemon.assert_conserved()
-    assert daemon.kernel_losses() == {}
-    drops = {name: count for name, count in daemon.counters().items() if name.startswith("drop_") and count}
-    assert drops == {}
+    talk_without_loss(daemon, a, b, SIZES, PAYLOAD_BYTES)
 
 
 def test_killed_and_started_under_load(old_scene):

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from starocean_lab import wait_until
-from starocean_vm import assert_mode, flood, flows, sockets_of, tcp_transfer
+from starocean_vm import assert_mode, flood, flows, sockets_of, talk_without_loss, tcp_transfer
 
 # Around the smallest frame, a cache line, a power of two and the largest packet; then fragmented ones.
 SIZES = {socket.AF_INET: (0, 1, 18, 65, 512, 1001, 1471, 1472, 1473, 9001, 40003),
@@ -30,14 +30,7 @@ def test_hosts_talk(scene, mode, wish):
     a, b, _ = scene.hosts
     daemon = scene.switched(zerocopy=wish)
     assert_modes(scene, daemon, {"lan1": mode, "lan2": mode})
-    for family, sizes in SIZES.items():
-        a.ping_sizes(b.address(family), sizes)
-    tcp_transfer(a, b, PAYLOAD_BYTES, socket.AF_INET)
-    tcp_transfer(b, a, PAYLOAD_BYTES, socket.AF_INET6)
-    daemon.assert_conserved()
-    assert daemon.kernel_losses() == {}
-    drops = {name: count for name, count in daemon.counters().items() if name.startswith("drop_") and count}
-    assert drops == {}
+    talk_without_loss(daemon, a, b, SIZES, PAYLOAD_BYTES)
 
 
 @pytest.mark.parametrize("poll", ["busy", "interrupt"])

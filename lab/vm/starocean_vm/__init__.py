@@ -7,7 +7,7 @@ this machine; see kernel.py, initramfs.py and guest.py. daemon.py has the words 
 from .daemon import GuestEcho, GuestHost, GuestStarocean, assert_mode, sockets_of
 from .guest import Guest, GuestNamespace, missing
 from .kernel import Unavailable
-from .traffic import flood, flows, tcp_transfer
+from .traffic import flood, flows, talk_without_loss, tcp_transfer
 
 __all__ = ["Guest", "GuestEcho", "GuestHost", "GuestNamespace", "GuestStarocean", "Unavailable", "assert_mode",
-           "flood", "flows", "missing", "sockets_of", "tcp_transfer"]
+           "flood", "flows", "missing", "sockets_of", "talk_without_loss", "tcp_transfer"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import shlex
+import socket
 
 from starocean_lab import LabError, wait_until
 
@@ -26,6 +27,18 @@ def tcp_transfer(sender, receiver, size_bytes, family):
     received = guest.shell("sha256sum </tmp/got; stat -c %s /tmp/got; rm /tmp/got /tmp/sent").stdout.split()
     assert received[2] == str(size_bytes), f"{received[2]} of {size_bytes} bytes arrived at {receiver}"
     assert received[0] == sent.split()[0], f"what arrived at {receiver} is not what {sender} sent"
+
+
+def talk_without_loss(daemon, a, b, sizes, size_bytes):
+    """Pings of these sizes, by family, and TCP both ways: everything arrives, and nothing is lost on the way."""
+    for family, pings in sizes.items():
+        a.ping_sizes(b.address(family), pings)
+    tcp_transfer(a, b, size_bytes, socket.AF_INET)
+    tcp_transfer(b, a, size_bytes, socket.AF_INET6)
+    daemon.assert_conserved()
+    assert daemon.kernel_losses() == {}
+    drops = {name: count for name, count in daemon.counters().items() if name.startswith("drop_") and count}
+    assert drops == {}
 
 
 @contextlib.contextmanager
