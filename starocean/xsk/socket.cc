@@ -43,11 +43,10 @@ uint32_t XskSocket::reap(FramePool& pool) {
 }
 
 uint32_t XskSocket::refill(FramePool& pool) {
-  // In batches: asking for a few descriptors at a time would read the kernel's index each time.
-  const uint32_t room = fill_room(kSlabFrames);
+  const uint32_t room = fill_room();
   uint32_t missing = 0;
   if (room >= kSlabFrames) {
-    const uint32_t pushed = top_up(pool);
+    const uint32_t pushed = top_up(pool, room);
     counters_.add(SocketCounter::filled, pushed);
     missing = room - pushed;
   }
@@ -62,15 +61,17 @@ void XskSocket::set_fill_level(uint32_t descriptors) {
   fill_level_ = descriptors;
 }
 
-// Below the level, at least `wanted` if there are that many.
-uint32_t XskSocket::fill_room(uint32_t wanted) {
-  const uint32_t kept_empty = fill_.size() - fill_level_;
-  const uint32_t room = fill_.room(wanted + kept_empty);
-  return room > kept_empty ? room - kept_empty : 0;
+// Below the level.
+uint32_t XskSocket::fill_room() {
+  // In this order: the kernel shows a packet before it shows that it took the frame, so none is in neither count.
+  const uint32_t unused = fill_.pending();
+  const uint32_t waiting = rx_.available(fill_level_);
+  // Less than a slab does not count: it may be the first half of a packet, whose second needs frames.
+  const uint32_t counted = waiting < kSlabFrames ? 0 : waiting;
+  return fill_level_ - std::min(fill_level_, unused + counted);
 }
 
-uint32_t XskSocket::top_up(FramePool& pool) {
-  const uint32_t room = fill_room(1);
+uint32_t XskSocket::top_up(FramePool& pool, uint32_t room) {
   uint32_t pushed = 0;
   while (pushed < room) {
     Frame frame = pool.take();

@@ -37,7 +37,8 @@ struct XskOptions {
   uint32_t queue = 0;
   uint32_t rx_size = 2048;  // descriptors; powers of two
   uint32_t tx_size = 2048;
-  uint32_t fill_size = 2048;        // at least rx_size, or the receive ring can never be full
+  uint32_t fill_size =
+      2048;  // also what can wait in the receive ring, so that more rx_size is of no use
   uint32_t completion_size = 2048;  // at least tx_size, or transmission stalls on it
   uint32_t fill_level = 0;          // see set_fill_level(); 0: all of fill_size
   ZeroCopy zero_copy = ZeroCopy::kAuto;
@@ -78,9 +79,10 @@ class XskSocket {
   // Tops up the fill ring from the pool, and tells a kernel that waits for it; returns the descriptors
   // that stay empty for want of frames.
   uint32_t refill(FramePool& pool);
-  // refill() tops up to so many descriptors, at most fill_size and at least 64, and not the whole ring: the fewer frames
-  // take turns, the more of them are in the caches, and the less can arrive between two calls. A lower level is reached
-  // as the kernel uses the frames beyond it.
+  // What refill() tops up to, at most fill_size and at least 64: descriptors in the fill ring and, received, in the
+  // receive ring together (and up to 64 more), so that a receiver that does not keep up holds no more frames than one
+  // that does. The fewer frames take turns, the more of them are in the caches, and the less can arrive between two
+  // calls. A lower level is reached as frames beyond it are received and taken.
   void set_fill_level(uint32_t descriptors);
   uint32_t fill_level() const { return fill_level_; }
   // The kernel has nothing to receive into; reads its index.
@@ -149,8 +151,8 @@ class XskSocket {
   void take_back(FramePool& pool, OwnerTag tag);
   void set_tuning();
   void release_resources();
-  uint32_t fill_room(uint32_t wanted);
-  uint32_t top_up(FramePool& pool);
+  uint32_t fill_room();
+  uint32_t top_up(FramePool& pool, uint32_t room);
   void wake_receive();
   enum class Kick { kDone, kDeviceFull, kRefused };
   Kick kick_transmit();

@@ -131,7 +131,7 @@ Status XskSocket::try_bind(bool zero_copy, FramePool* pool) {
   if (Status sized = set_sizes(); !sized) return sized;
   if (Status mapped = map_rings(); !mapped) return mapped;
   set_tuning();
-  if (pool != nullptr) top_up(*pool);
+  if (pool != nullptr) top_up(*pool, fill_room());
   sockaddr_xdp address{};
   address.sxdp_family = AF_XDP;
   address.sxdp_ifindex = ifindex_;

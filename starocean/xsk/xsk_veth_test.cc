@@ -179,6 +179,38 @@ TEST_F(XskVethTest, FillLevelIsWhatArrivesBetweenTwoLooks) {
   EXPECT_EQ(free_frames(), umem_->frames());
 }
 
+// A receiver that looks at nothing, and refills all the same, holds no more frames than its level, and one slab.
+TEST_F(XskVethTest, WhatWaitsToBeTakenCountsToTheLevel) {
+  constexpr uint32_t kLevel = 128;
+  auto socket = open({.device = "va", .fill_size = 512, .fill_level = kLevel});
+  ASSERT_TRUE(socket);
+  XdpProgram program = attach(veth_.near.ifindex, 2);
+  ASSERT_TRUE(program.set_socket(0, socket->fd()));
+  PacketSocket far(veth_.far.ifindex);
+  for (uint32_t i = 0; i < 500; ++i) {
+    far.send(eth(0x88b5) + pattern(50, i));
+    socket->refill(*pool_);
+    ASSERT_LE(socket->frames_in_receive(), kLevel + kSlabFrames);
+  }
+  std::array<RxBuffer, 32> buffers;
+  uint32_t received = 0;
+  for (int tries = 0; tries < 2000 && received + socket->kernel_statistics().rx_dropped < 500;
+       ++tries) {
+    for (uint32_t count = socket->receive(buffers); count != 0; count = socket->receive(buffers)) {
+      for (uint32_t i = 0; i < count; ++i) pool_->put(std::move(buffers[i].buffer.frame));
+      received += count;
+    }
+    pollfd watched{.fd = socket->fd(), .events = POLLIN, .revents = 0};
+    poll(&watched, 1, 1);
+  }
+  EXPECT_EQ(received + socket->kernel_statistics().rx_dropped, 500u);
+  EXPECT_LE(received, kLevel + kSlabFrames);
+  EXPECT_GE(received, kLevel);
+  program.detach();
+  socket->close(*pool_);
+  EXPECT_EQ(free_frames(), umem_->frames());
+}
+
 // veth has no zero-copy. What is granted is told, and what must be and cannot is refused.
 TEST_F(XskVethTest, ZeroCopyIsReportedNotAssumed) {
   auto automatic = open({.device = "va", .zero_copy = ZeroCopy::kAuto});
