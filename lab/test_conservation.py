@@ -1,6 +1,7 @@
 """In = out + named drops, and pool + rings + in flight = total frames: under load, with too little of
 everything, and across every event that may lose track of a frame. (All other labs end with it too.)"""
 
+import contextlib
 import json
 import signal
 
@@ -113,8 +114,28 @@ def test_agrees_with_what_linux_counts(lab):
         assert host_in == now["tx_packets"] - counted[port]["tx_packets"]
 
 
+@contextlib.contextmanager
+def stopped(daemon):
+    """Its workers are away, as when a hypervisor has taken their CPUs."""
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+
+
+def late_turns(daemon):
+    return daemon.show("workers")["workers"][0]["counters"]["late_turns"]
+
+
+def send_frames(source, destination, count):
+    """At a rate that veths and workers are not in doubt about."""
+    gen.send(source.namespace, source.device, "--source-mac", source.mac, "--destination-mac", destination.mac, "--count", count,
+             "--rate", 100_000)
+
+
 def test_what_comes_while_the_workers_are_away(lab):
-    """Stopped, as a hypervisor stops a CPU: what comes meanwhile waits in the rings. They have 4096 frames for it until
+    """What comes meanwhile waits in the rings. They have 4096 frames for it until
     that was too little once, and then all 16384 of the fill ring; nothing is lost unnamed, nor out of order."""
     daemon, (a, b) = lab.switched(2, memory={"frames": 65536}, ipv6=False)
     # No IP: Linux would ask again for the other's MAC address, and each frame is counted below.
@@ -131,11 +152,8 @@ def test_what_comes_while_the_workers_are_away(lab):
         """(received by the switch, dropped by the kernel)"""
         end = gen.Receiver(lab, b.namespace, b.device)
         before = fates()
-        daemon.process.send_signal(signal.SIGSTOP)
-        try:
-            gen.send(a.namespace, a.device, "--source-mac", a.mac, "--destination-mac", b.mac, "--count", count, "--rate", 100_000)
-        finally:
-            daemon.process.send_signal(signal.SIGCONT)
+        with stopped(daemon):
+            send_frames(a, b, count)
         wait_until(lambda: sum(fates()) >= sum(before) + count, f"{count} frames were received or dropped", 30, 0.2)
         daemon.assert_conserved()
         received_now, dropped = (now - then for now, then in zip(fates(), before, strict=True))
@@ -144,14 +162,31 @@ def test_what_comes_while_the_workers_are_away(lab):
         assert result["received"] == received_now
         return received_now, dropped
 
-    def late_turns():
-        return daemon.show("workers")["workers"][0]["counters"]["late_turns"]
-
     assert while_away(4000) == (4000, 0)
-    assert late_turns() == 0
+    assert late_turns(daemon) == 0
     got, dropped = while_away(6000)
     # Rings are topped up 64 frames at a time.
     assert 4096 - 64 < got <= 4096 and got + dropped == 6000
-    assert late_turns() == 1
+    assert late_turns(daemon) == 1
     assert while_away(16_000) == (16_000, 0)
-    assert late_turns() == 1
+    assert late_turns(daemon) == 1
+
+
+def test_a_device_comes_back_to_workers_that_were_away(lab):
+    """What its rings need is kept for it: those of the others, which may be fuller now, do not take it."""
+    switch = lab.switch()
+    a, b, c = [lab.host(number, switch) for number in (1, 2, 3)]
+    config = bridge_config(3, memory={"frames": 3 * (4096 + 64) + 256})
+    config["interfaces"] = {port: {"rings": {"tx": 64}} for port in config["interfaces"]}
+    daemon = lab.starocean(switch, config)
+    a.ping(b.ipv4)
+    with stopped(daemon):
+        send_frames(a, b, 6000)
+    wait_until(lambda: late_turns(daemon) == 1, "the worker has noticed", 30)
+    for _ in range(2):
+        switch.ip("link", "del", "lan3")
+        wait_until(lambda: daemon.interface("lan3")["state"] == "absent", "lan3 is absent", 15, 0.1)
+        a.ping(b.ipv4)
+        cable(switch, "lan3", c.namespace, c.device, b_mac=c.mac)
+        wait_until(lambda: daemon.interface("lan3")["state"] == "up", "lan3 is back", 15, 0.1)
+    daemon.assert_conserved()

@@ -29,8 +29,8 @@ namespace {
 constexpr uint32_t kMostAddresses = 65'000;  // of a /16
 constexpr uint32_t kMostPairs = 1000;
 constexpr double kQuietLoad = 0.5;
-constexpr uint32_t kMostRepeats = 2;  // of a turn in which the CPUs moved
-constexpr uint64_t kDistanceWaitNs = 60 * kNsPerSecond;
+constexpr uint32_t kMostRepeats = 2;                     // of a turn in which the CPUs moved
+constexpr uint64_t kDistanceWaitNs = 60 * kNsPerSecond;  // in one repetition
 constexpr std::chrono::milliseconds kDistanceCheck{250};
 
 uint32_t macs_per_side(uint32_t flows) {
@@ -71,7 +71,8 @@ class Bench {
                   const ScratchDirectory& scratch);
   Result<Turn> measure_where_it_stays(TurnOptions turn_options, DutInfo& info,
                                       const ScratchDirectory& scratch);
-  void await_distance() const;
+  void await_distance();
+  bool comparable(const TurnDistance& found) const;
   bool sound() const { return options_.trial_seconds >= kSoundTrialSeconds; }
   bool given_up(const ScenarioResult& result, const DutInfo& dut) const;
   void describe();
@@ -84,7 +85,9 @@ class Bench {
   ForwardResults results_;
   std::map<std::string, Guess> guesses_;
   uint32_t turn_number_ = 0;
-  std::optional<CpuDistance> wanted_distance_;  // of this repetition
+  // Of this repetition: what the turns before had, and how much longer is waited for it.
+  std::optional<CpuDistance> wanted_distance_;
+  uint64_t patience_ns_ = 0;
 };
 
 // A device that has never worked in this scenario, or is not installed, is not tried again.
@@ -98,17 +101,26 @@ bool Bench::given_up(const ScenarioResult& result, const DutInfo& dut) const {
 }
 
 // Until the CPUs are as far from each other as in the turns before of this repetition; not forever.
-void Bench::await_distance() const {
+void Bench::await_distance() {
   const Placement& at = options_.placement;
-  const uint64_t deadline_ns = monotonic_ns() + kDistanceWaitNs;
-  while (wanted_distance_ && !stop_ && monotonic_ns() < deadline_ns) {
+  const uint64_t begin_ns = monotonic_ns();
+  uint64_t waited_ns = 0;
+  while (wanted_distance_ && !stop_ && waited_ns < patience_ns_) {
     const auto found = measure_distance(at.generator_cpu, at.forwarder_cpu);
-    if (!found || found->distance == *wanted_distance_) return;
+    if (!found || found->distance == *wanted_distance_) break;
     progress_(fmt::format("waiting until CPU {} and {} are {} again (now {}: {:.0f} ns)",
                           at.generator_cpu, at.forwarder_cpu, to_string(*wanted_distance_),
                           to_string(found->distance), found->line_ns));
     std::this_thread::sleep_for(kDistanceCheck);
+    waited_ns = monotonic_ns() - begin_ns;
   }
+  patience_ns_ -= std::min(patience_ns_, waited_ns);
+}
+
+// What was waited for in vain is no longer what the machine is like: the rest of the repetition takes it as it is now.
+bool Bench::comparable(const TurnDistance& found) const {
+  if (found.moved) return false;
+  return !wanted_distance_ || found.distance == *wanted_distance_ || patience_ns_ == 0;
 }
 
 // A turn in which the CPUs moved says little; it is measured again, as often as kMostRepeats: not a soak, in which they may
@@ -123,9 +135,7 @@ Result<Turn> Bench::measure_where_it_stays(TurnOptions turn_options, DutInfo& in
     auto turn = measure_turn(turn_options, info);
     if (!turn) return turn;
     turn->repeats = repeats;
-    const bool good = !turn->distance || (!turn->distance->moved &&
-                                          turn->distance->distance ==
-                                              wanted_distance_.value_or(turn->distance->distance));
+    const bool good = !turn->distance || comparable(*turn->distance);
     if (good && turn->distance) wanted_distance_ = turn->distance->distance;
     if (good || !sound() || stop_ || turn->soak || !turn->failure.empty() ||
         repeats == kMostRepeats) {
@@ -185,6 +195,7 @@ void Bench::add_scenario(const Scenario& scenario) {
 
 Status Bench::run_repetition(uint32_t pair, const ScratchDirectory& scratch) {
   wanted_distance_.reset();
+  patience_ns_ = kDistanceWaitNs;
   for (ScenarioResult& result : results_.scenarios) {
     if (result.scenario.pairs < pair) continue;
     Measures measures = options_.measures;

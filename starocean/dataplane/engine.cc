@@ -11,6 +11,7 @@
 
 #include "starocean/base/check.h"
 #include "starocean/base/log.h"
+#include "starocean/dataplane/fill_depth.h"
 
 namespace starocean::dataplane {
 namespace {
@@ -283,6 +284,17 @@ Port Engine::compile_port(const PortState& state) const {
   return port;
 }
 
+// A port that is not attached has its share too: it must find its frames when its device is back.
+uint64_t Engine::frames_needed() const {
+  uint64_t needed = workers_.size() * FillDepth::kInHandFrames;
+  for (const auto& [id, state] : ports_) {
+    const size_t queues = state.attached ? state.attached->queues().size()
+                                         : state.options.queues.value_or(state.link.rx_queues);
+    needed += queues * FillDepth::frames_needed(state.options.fill_ring, state.options.tx_ring);
+  }
+  return needed;
+}
+
 void Engine::publish() {
   auto next = std::make_unique<Snapshot>();
   next->generation = ++generation_;
@@ -295,8 +307,11 @@ void Engine::publish() {
     next->ports[id.index()] = compile_port(state);
     for (const auto& queue : state.attached->queues()) {
       next->worker_queues[queue->owner.index()].push_back(queue.get());
+      ++next->all_queues;
     }
   }
+  const uint64_t frames = umem_->frames(), needed = frames_needed();
+  next->spare_frames = frames > needed ? frames - needed : 0;
   // Ordered by number; a gap is a bridge that is gone, which no port names.
   if (!bridges_.empty()) next->bridges.resize(bridges_.rbegin()->first.index() + 1);
   for (const auto& [id, state] : bridges_) {

@@ -201,6 +201,7 @@ class Engine {
   Status watch(int fd);
   std::vector<WorkerId> queue_owners(PortId port, uint32_t queues) const;
   void publish();
+  uint64_t frames_needed() const;
   Port compile_port(const PortState& state) const;
   void close_port(PortState& state);
   void release_device(uint32_t ifindex);

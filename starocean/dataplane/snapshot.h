@@ -130,6 +130,8 @@ struct Snapshot {
   table::Fib* fib = nullptr;          // null: nothing routes
   uint32_t icmp_errors_per_s = 1000;  // of each worker; 0: as many as there is cause for
   std::vector<std::vector<PortQueue*>> worker_queues;  // by WorkerId
+  uint64_t spare_frames = 0;  // FillDepth::deep_level shares them between the queues of all workers
+  size_t all_queues = 0;
 };
 
 }  // namespace starocean::dataplane

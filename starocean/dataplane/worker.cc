@@ -118,23 +118,10 @@ void Worker::adopt(const Snapshot& snapshot) {
   for (const PortQueue* queue : queues_) {
     watched_.push_back({.fd = queue->socket->fd(), .events = POLLIN, .revents = 0});
   }
-  count_spare_frames(snapshot);
+  spare_frames_ = snapshot.spare_frames;
+  all_queues_ = snapshot.all_queues;
   set_fill_levels();
   counters_.add(WorkerCounter::snapshots);
-}
-
-void Worker::count_spare_frames(const Snapshot& snapshot) {
-  uint64_t needed = snapshot.worker_queues.size() * FillDepth::kInHandFrames;
-  all_queues_ = 0;
-  for (const auto& queues : snapshot.worker_queues) {
-    all_queues_ += queues.size();
-    for (const PortQueue* queue : queues) {
-      const xsk::XskOptions& rings = queue->socket->options();
-      needed += FillDepth::frames_needed(rings.fill_size, rings.tx_size);
-    }
-  }
-  const uint64_t frames = pool_.umem().frames();
-  spare_frames_ = frames > needed ? frames - needed : 0;
 }
 
 void Worker::set_fill_levels() {

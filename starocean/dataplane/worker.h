@@ -84,7 +84,6 @@ class Worker {
  private:
   void run();
   void adopt(const Snapshot& snapshot);
-  void count_spare_frames(const Snapshot& snapshot);
   void set_fill_levels();
   void look_after_fill_levels();
   // One pass over all queues and rings; returns the packets found.
@@ -118,9 +117,9 @@ class Worker {
   uint64_t spin_ns_ = 0;  // see kLeastSpinNs in worker.cc
   bool transmit_pending_ = false;
   FillDepth fill_depth_;
-  uint64_t spare_frames_ = 0;  // see FillDepth::deep_level
-  size_t all_queues_ = 0;      // of all workers
-  bool starving_ = false;      // a fill ring could not be topped up: no frames
+  uint64_t spare_frames_ = 0;  // of the snapshot, as the next
+  size_t all_queues_ = 0;
+  bool starving_ = false;  // a fill ring could not be topped up: no frames
   Batch batch_;
   // Between switch and router, and back; empty between two batches.
   RoutedBatch to_router_, from_linux_;
