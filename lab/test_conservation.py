@@ -135,8 +135,8 @@ def send_frames(source, destination, count):
 
 
 def test_what_comes_while_the_workers_are_away(lab):
-    """What comes meanwhile waits in the rings. They have 4096 frames for it until
-    that was too little once, and then all 16384 of the fill ring; nothing is lost unnamed, nor out of order."""
+    """What comes meanwhile waits in the rings. They have 4096 frames for it until that was too little once, and then all
+    16384 of the fill ring; nothing is lost unnamed, nor out of order."""
     daemon, (a, b) = lab.switched(2, memory={"frames": 65536}, ipv6=False)
     # No IP: Linux would ask again for the other's MAC address, and each frame is counted below.
     with a.wire(TEST_ETHERTYPE) as a_wire, b.wire(TEST_ETHERTYPE) as b_wire:
@@ -182,7 +182,7 @@ def test_a_device_comes_back_to_workers_that_were_away(lab):
     a.ping(b.ipv4)
     with stopped(daemon):
         send_frames(a, b, 6000)
-    wait_until(lambda: late_turns(daemon) == 1, "the worker has noticed", 30)
+    wait_until(lambda: late_turns(daemon) >= 1, "the worker has noticed", 30)
     for _ in range(2):
         switch.ip("link", "del", "lan3")
         wait_until(lambda: daemon.interface("lan3")["state"] == "absent", "lan3 is absent", 15, 0.1)

@@ -37,8 +37,7 @@ struct XskOptions {
   uint32_t queue = 0;
   uint32_t rx_size = 2048;  // descriptors; powers of two
   uint32_t tx_size = 2048;
-  uint32_t fill_size =
-      2048;  // also what can wait in the receive ring, so that more rx_size is of no use
+  uint32_t fill_size = 2048;        // bounds what waits in the receive ring, too
   uint32_t completion_size = 2048;  // at least tx_size, or transmission stalls on it
   uint32_t fill_level = 0;          // see set_fill_level(); 0: all of fill_size
   ZeroCopy zero_copy = ZeroCopy::kAuto;
