@@ -112,7 +112,7 @@ constexpr auto kMemoryKeys = std::to_array<SchemaKey>({
      .kind = kInteger,
      .help =
          "Packet buffers, shared by all interfaces. Each queue needs its tx ring full of them and "
-         "4096 in its fill ring, each worker 256.",
+         "4096 to receive into, each worker 256.",
      .fallback = "65536",
      .min = 512,
      .max = 4194304},

@@ -118,8 +118,6 @@ void Worker::adopt(const Snapshot& snapshot) {
   for (const PortQueue* queue : queues_) {
     watched_.push_back({.fd = queue->socket->fd(), .events = POLLIN, .revents = 0});
   }
-  spare_frames_ = snapshot.spare_frames;
-  all_queues_ = snapshot.all_queues;
   set_fill_levels();
   counters_.add(WorkerCounter::snapshots);
 }
@@ -127,9 +125,10 @@ void Worker::adopt(const Snapshot& snapshot) {
 void Worker::set_fill_levels() {
   for (PortQueue* queue : queues_) {
     const uint32_t size = queue->socket->options().fill_size;
-    queue->socket->set_fill_level(fill_depth_.is_deep()
-                                      ? FillDepth::deep_level(size, spare_frames_, all_queues_)
-                                      : FillDepth::calm_level(size));
+    queue->socket->set_fill_level(
+        fill_depth_.is_deep()
+            ? FillDepth::deep_level(size, snapshot_->spare_frames, snapshot_->all_queues)
+            : FillDepth::calm_level(size));
   }
 }
 

@@ -117,8 +117,6 @@ class Worker {
   uint64_t spin_ns_ = 0;  // see kLeastSpinNs in worker.cc
   bool transmit_pending_ = false;
   FillDepth fill_depth_;
-  uint64_t spare_frames_ = 0;  // of the snapshot, as the next
-  size_t all_queues_ = 0;
   bool starving_ = false;  // a fill ring could not be topped up: no frames
   Batch batch_;
   // Between switch and router, and back; empty between two batches.

@@ -45,6 +45,7 @@ uint32_t XskSocket::reap(FramePool& pool) {
 uint32_t XskSocket::refill(FramePool& pool) {
   const uint32_t room = fill_room();
   uint32_t missing = 0;
+  // Whole slabs: publishing a few descriptors each time would pass a cache line to and fro with the kernel.
   if (room >= kSlabFrames) {
     const uint32_t pushed = top_up(pool, room);
     counters_.add(SocketCounter::filled, pushed);

@@ -58,6 +58,27 @@ class XskVethTest : public ::testing::Test {
     }
     return std::nullopt;
   }
+  // Of `sent` packets of pattern(50, 0), pattern(50, 1) ... the first arrive, and the kernel has counted the others as
+  // dropped, since it counted `dropped_before`. Returns how many arrived.
+  uint32_t take_first_of(uint32_t sent, XskSocket& socket, uint64_t dropped_before) {
+    std::array<RxBuffer, 32> buffers;
+    uint32_t received = 0;
+    const auto missing = [&] {
+      return sent - received - (socket.kernel_statistics().rx_dropped - dropped_before);
+    };
+    for (int tries = 0; tries < 2000 && missing() != 0; ++tries) {
+      for (uint32_t count = socket.receive(buffers); count != 0; count = socket.receive(buffers)) {
+        for (uint32_t i = 0; i < count; ++i, ++received) {
+          EXPECT_EQ(bytes(buffers[i].buffer), eth(0x88b5) + pattern(50, received)) << "in order";
+          pool_->put(std::move(buffers[i].buffer.frame));
+        }
+      }
+      pollfd watched{.fd = socket.fd(), .events = POLLIN, .revents = 0};
+      poll(&watched, 1, 1);
+    }
+    EXPECT_EQ(missing(), 0u);
+    return received;
+  }
   // Frames in at the far end come out of `socket`, and go back through it to the far end.
   void expect_both_ways(XskSocket& socket, PacketSocket& far, const Bytes& frame) {
     far.send(frame);
@@ -127,24 +148,7 @@ TEST_F(XskVethTest, FillLevelIsWhatArrivesBetweenTwoLooks) {
   const auto received_of = [&](uint32_t sent) {
     const uint64_t dropped_before = socket->kernel_statistics().rx_dropped;
     for (uint32_t i = 0; i < sent; ++i) far.send(eth(0x88b5) + pattern(50, i));
-    std::array<RxBuffer, 32> buffers;
-    uint32_t received = 0;
-    const auto missing = [&] {
-      return sent - received - (socket->kernel_statistics().rx_dropped - dropped_before);
-    };
-    for (int tries = 0; tries < 2000 && missing() != 0; ++tries) {
-      for (uint32_t count = socket->receive(buffers); count != 0;
-           count = socket->receive(buffers)) {
-        for (uint32_t i = 0; i < count; ++i, ++received) {
-          EXPECT_EQ(bytes(buffers[i].buffer), eth(0x88b5) + pattern(50, received)) << "in order";
-          pool_->put(std::move(buffers[i].buffer.frame));
-        }
-      }
-      pollfd watched{.fd = socket->fd(), .events = POLLIN, .revents = 0};
-      poll(&watched, 1, 1);
-    }
-    EXPECT_EQ(missing(), 0u);
-    return received;
+    return take_first_of(sent, *socket, dropped_before);
   };
   // The kernel shows what it has received a moment before it shows which frames it took for that.
   const auto eventually = [](const auto& condition) {
@@ -192,18 +196,7 @@ TEST_F(XskVethTest, WhatWaitsToBeTakenCountsToTheLevel) {
     socket->refill(*pool_);
     ASSERT_LE(socket->frames_in_receive(), kLevel + kSlabFrames);
   }
-  std::array<RxBuffer, 32> buffers;
-  uint32_t received = 0;
-  for (int tries = 0; tries < 2000 && received + socket->kernel_statistics().rx_dropped < 500;
-       ++tries) {
-    for (uint32_t count = socket->receive(buffers); count != 0; count = socket->receive(buffers)) {
-      for (uint32_t i = 0; i < count; ++i) pool_->put(std::move(buffers[i].buffer.frame));
-      received += count;
-    }
-    pollfd watched{.fd = socket->fd(), .events = POLLIN, .revents = 0};
-    poll(&watched, 1, 1);
-  }
-  EXPECT_EQ(received + socket->kernel_statistics().rx_dropped, 500u);
+  const uint32_t received = take_first_of(500, *socket, 0);
   EXPECT_LE(received, kLevel + kSlabFrames);
   EXPECT_GE(received, kLevel);
   program.detach();
