@@ -192,9 +192,9 @@ TEST_F(XskVethTest, WhatWaitsToBeTakenCountsToTheLevel) {
   ASSERT_TRUE(program.set_socket(0, socket->fd()));
   PacketSocket far(veth_.far.ifindex);
   for (uint32_t i = 0; i < 500; ++i) {
-    far.send(eth(0x88b5) + pattern(50, i));
     socket->refill(*pool_);
     ASSERT_LE(socket->frames_in_receive(), kLevel + kSlabFrames);
+    far.send(eth(0x88b5) + pattern(50, i));
   }
   const uint32_t received = take_first_of(500, *socket, 0);
   EXPECT_LE(received, kLevel + kSlabFrames);
