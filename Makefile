@@ -23,7 +23,7 @@ test-vm:           ## Zero-copy: in a virtual machine, where QEMU and a newer De
 	@scripts/bootstrap build demo test
 	@$(PYTHON) scripts/run-tests vm
 
-bench:             ## All benchmarks, beside their counterparts elsewhere (root; an hour and a half)
+bench:             ## All benchmarks, beside their counterparts elsewhere (root; two hours)
 	@scripts/bootstrap build bench
 	@scripts/run-benchmarks
 
