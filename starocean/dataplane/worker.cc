@@ -82,8 +82,7 @@ void Worker::run() {
   reader.online();
   while (!stop_.load(std::memory_order_relaxed)) {
     now_ns_ = monotonic_ns();
-    snapshot_ = shared_.snapshots.current();
-    if (snapshot_->generation != generation_) adopt(*snapshot_);
+    look_for_snapshot();
 
     const uint32_t packets = turn();
     last_packets_ = packets;
@@ -99,8 +98,7 @@ void Worker::run() {
     reader.quiescent();
   }
   // What others have handed over meanwhile is still sent; afterwards nothing is in flight here.
-  snapshot_ = shared_.snapshots.current();
-  if (snapshot_->generation != generation_) adopt(*snapshot_);
+  look_for_snapshot();
   egress_.take_handoffs();
   router_.stop();
   egress_.flush();
@@ -108,10 +106,15 @@ void Worker::run() {
   reader.offline();
 }
 
-void Worker::adopt(const Snapshot& snapshot) {
-  generation_ = snapshot.generation;
-  queues_ = snapshot.worker_queues[id_.index()];
-  egress_.adopt(&snapshot);
+void Worker::look_for_snapshot() {
+  snapshot_ = shared_.snapshots.current();
+  if (snapshot_->generation != generation_) adopt();
+}
+
+void Worker::adopt() {
+  generation_ = snapshot_->generation;
+  queues_ = snapshot_->worker_queues[id_.index()];
+  egress_.adopt(snapshot_);
   // A new set each time: sockets of the old snapshot may be closed already, and their numbers reused.
   watched_.clear();
   watched_.push_back({.fd = shared_.mesh.doorbell(id_).fd(), .events = POLLIN, .revents = 0});

@@ -83,7 +83,8 @@ class Worker {
 
  private:
   void run();
-  void adopt(const Snapshot& snapshot);
+  void look_for_snapshot();
+  void adopt();
   void set_fill_levels();
   void look_after_fill_levels();
   // One pass over all queues and rings; returns the packets found.
